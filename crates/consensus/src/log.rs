@@ -1,0 +1,81 @@
+//! What a log is made of: positions, entries, promises, snapshots.
+
+use crate::{Configuration, NodeId};
+use bytes::Bytes;
+use core::fmt;
+
+/// A place in the log. Raft: (term, index). ZooKeeper: a zxid, whose high half is the epoch and whose low half is the counter.
+///
+/// The derived order *is* the rule by which both protocols call one log fresher than another: epoch first, then index
+/// (Raft §5.4.1; ZooKeeper compares zxids).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position {
+    /// The epoch of the leader that put the entry there: Raft's term, Zab's epoch.
+    pub epoch: u64,
+    /// Raft: counts entries from 1 through all terms. Zab: counts from 1 in each epoch.
+    pub index: u64,
+}
+
+impl Position {
+    /// Before the first entry.
+    pub const ZERO: Position = Position { epoch: 0, index: 0 };
+
+    /// The position `index` in `epoch`.
+    pub const fn new(epoch: u64, index: u64) -> Position {
+        Position { epoch, index }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}, {})", self.epoch, self.index)
+    }
+}
+
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// One entry of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Where it stands.
+    pub position: Position,
+    /// Who reads it.
+    pub kind: EntryKind,
+    /// Its bytes, in the original system's own encoding. Empty: a new leader's no-op (Raft only).
+    pub data: Bytes,
+}
+
+/// Who reads an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryKind {
+    /// The state machine.
+    Command,
+    /// The protocol: a change of the configuration (raftpb.ConfChange; ZooKeeper's reconfig is a command).
+    Configuration,
+}
+
+/// What a member must never forget, beside its log: synced before anything that depends on it leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Promise {
+    /// The highest epoch that this member takes part in: Raft's term, Zab's acceptedEpoch.
+    pub epoch: u64,
+    /// The epoch whose leader shaped this member's log: Zab's currentEpoch. Raft has no such thing and leaves it 0.
+    pub current: u64,
+    /// Whom this member voted for in `epoch`. Raft only.
+    pub vote: Option<NodeId>,
+    /// An index known to be committed. A hint that spares work after a restart; may lag. Raft only.
+    pub committed: u64,
+}
+
+/// What a snapshot stands for; its bytes travel apart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// The last entry whose effect it holds.
+    pub position: Position,
+    /// The configuration in force there.
+    pub configuration: Configuration,
+}

@@ -1,0 +1,86 @@
+//! The log's other side: what turns commands into answers.
+
+use crate::{Instant, Position};
+use alloc::string::String;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::fmt;
+use core::time::Duration;
+
+/// A replicated state machine.
+///
+/// `apply` is the same on every member: it may look at nothing but the machine, the position and the command. Whatever depends on
+/// one member (wall time, what is still outstanding) goes into the command in `prepare`, which only the leader calls.
+pub trait StateMachine: Sized {
+    /// A client's write, as it arrives.
+    type Request;
+    /// What the log carries: deterministic.
+    type Command;
+    /// A client's read.
+    type Query;
+    /// The answer to either; outcomes that clients call errors are answers, too.
+    type Response;
+    /// Where a snapshot in progress stands.
+    type Cursor;
+
+    /// Turns a request into the command that would stand at `next`. etcd: the identity. ZooKeeper: the transaction, against the tree
+    /// plus what is outstanding. Leader only.
+    fn prepare(&mut self, next: Position, wall: Wall, request: Self::Request) -> Self::Command;
+
+    /// Leadership is lost: what was prepared and not applied is void.
+    fn abandon(&mut self);
+
+    /// Applies a committed command, once, in order. Infallible.
+    fn apply(&mut self, position: Position, command: Self::Command) -> Self::Response;
+
+    /// Applies an entry without a command (a new leader's no-op), so that the machine knows how far it is.
+    fn skip(&mut self, position: Position);
+
+    /// The last entry applied or skipped.
+    fn applied(&self) -> Position;
+
+    /// Answers a read from what is applied.
+    fn read(&self, query: Self::Query) -> Self::Response;
+
+    /// This member began to lead and has applied everything of earlier epochs: timers that only a leader runs start anew.
+    fn lead(&mut self, now: Instant);
+
+    /// When `due` has something to say. [`Instant::NEVER`] unless leading.
+    fn deadline(&self) -> Instant;
+
+    /// What time has brought about (expiries): decided by the leader, replicated like any request.
+    fn due(&mut self, now: Instant) -> Vec<Self::Request>;
+
+    /// Begins a snapshot of this very moment. The machine goes on changing; the snapshot does not.
+    fn begin_snapshot(&mut self) -> Self::Cursor;
+
+    /// The next piece, of about `budget` bytes; `None` when all was given. Must not take time in proportion to the whole.
+    fn snapshot_chunk(&self, cursor: &mut Self::Cursor, budget: usize) -> Option<Bytes>;
+
+    /// The snapshot is whole, or no longer wanted.
+    fn end_snapshot(&mut self, cursor: Self::Cursor);
+
+    /// The machine that a snapshot holds, from its pieces in order (their borders may have moved).
+    fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Self, RestoreError>;
+}
+
+/// Wall-clock time since 1970, of which only the leader's counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Wall(pub Duration);
+
+/// A snapshot that cannot be understood.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RestoreError {
+    /// Bytes from the snapshot's beginning.
+    pub offset: u64,
+    /// What was expected there.
+    pub expected: String,
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "snapshot, byte {}: expected {}", self.offset, self.expected)
+    }
+}
+
+impl core::error::Error for RestoreError {}

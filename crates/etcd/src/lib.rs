@@ -1,0 +1,1 @@
+//! etcd's bytes: requests, answers, peer messages and log entries, without sockets

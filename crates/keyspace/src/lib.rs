@@ -1,0 +1,1 @@
+//! etcd's state machine: revisions, ranges and transactions, without IO

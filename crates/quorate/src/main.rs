@@ -1,0 +1,2 @@
+//! One binary that replaces etcd.
+fn main() {}

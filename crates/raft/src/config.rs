@@ -1,0 +1,82 @@
+//! How a Raft member is set up.
+
+use alloc::vec::Vec;
+use consensus::{Configuration, NodeId, Position, Promise};
+use core::time::Duration;
+
+/// Settings. Those that are marked cluster-wide must be the same on every member.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This member.
+    pub id: NodeId,
+    /// How often a leader says that it leads. etcd: 100 ms.
+    pub heartbeat_interval: Duration,
+    /// A follower that has heard nothing for a random time in [1×, 2×) this stands for election (§5.2). etcd: 1000 ms.
+    pub election_timeout: Duration,
+    /// Ask before standing (thesis §9.6). On in etcd.
+    pub pre_vote: bool,
+    /// A leader that has not heard from a quorum for an election timeout steps down. On in etcd.
+    pub check_quorum: bool,
+    /// A voter that heard from a leader within the election timeout refuses votes and pre-votes (thesis §4.2.3). On in etcd, where
+    /// it comes with Check Quorum.
+    pub vote_lease: bool,
+    /// Stand at once when the leader's link is refused. Ignored while `lease_reads` is on.
+    pub early_election: bool,
+    /// Cluster-wide: answer reads from the lease, without a round to a quorum. Trusts clocks to drift by less than
+    /// `clock_drift`.
+    pub lease_reads: bool,
+    /// Cluster-wide: by how much of itself a clock may run faster or slower, in thousandths. Shortens the read lease.
+    pub clock_drift_per_mille: u32,
+    /// The most bytes of entries in one message. etcd: 1 MiB.
+    pub message_bytes_max: usize,
+    /// The most appends to one follower without an answer. etcd: 512.
+    pub inflight_messages_max: usize,
+    /// The most bytes of entries to one follower without an answer.
+    pub inflight_bytes_max: usize,
+    /// The most bytes of entries kept in memory for followers; older ones are fetched from the disk.
+    pub cache_bytes_max: usize,
+    /// The most bytes of proposals not yet committed; above, `next()` is `None`.
+    pub uncommitted_bytes_max: usize,
+    /// The most bytes of entries being applied at once.
+    pub apply_bytes_max: usize,
+}
+
+impl Config {
+    /// etcd's settings, for member `id`.
+    pub fn new(id: NodeId) -> Config {
+        Config {
+            id,
+            heartbeat_interval: Duration::from_millis(100),
+            election_timeout: Duration::from_millis(1000),
+            pre_vote: true,
+            check_quorum: true,
+            vote_lease: true,
+            early_election: true,
+            lease_reads: false,
+            clock_drift_per_mille: 10,
+            message_bytes_max: 1 << 20,
+            inflight_messages_max: 512,
+            inflight_bytes_max: 8 << 20,
+            cache_bytes_max: 32 << 20,
+            uncommitted_bytes_max: 64 << 20,
+            apply_bytes_max: 1 << 20,
+        }
+    }
+}
+
+/// What a member finds on its disk when it starts: everything in it is synced.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Recovered {
+    /// The last promise.
+    pub promise: Promise,
+    /// What the log begins after: [`Position::ZERO`], or where it was cut.
+    pub base: Position,
+    /// The terms of the entries after `base`: (first index of the run, its term), ascending in both.
+    pub terms: Vec<(u64, u64)>,
+    /// Index of the last entry; `base.index` if there is none.
+    pub last: u64,
+    /// What the state machine holds: at least `base`.
+    pub applied: Position,
+    /// The configuration in force at `applied`.
+    pub configuration: Configuration,
+}

@@ -1,0 +1,1 @@
+//! One member: events in, effects out

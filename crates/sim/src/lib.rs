@@ -1,0 +1,1 @@
+//! The same replica and the same storage in a hostile world, from one seed

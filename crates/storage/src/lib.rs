@@ -1,0 +1,1 @@
+//! The log and the snapshots of a member, over one seam to the disk

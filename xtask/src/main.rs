@@ -1,0 +1,2 @@
+//! What the project does with itself.
+fn main() {}
