@@ -1,1 +1,3 @@
-//! etcd's bytes: requests, answers, peer messages and log entries, without sockets
+//! etcd's bytes: requests, answers, peer messages and log entries, without sockets.
+
+pub mod pb;
