@@ -1,5 +1,6 @@
 //! How commands become bytes: owned by the crate that knows the original system.
 
+use alloc::string::String;
 use bytes::Bytes;
 use consensus::{Entry, StateMachine};
 use core::fmt;
@@ -20,11 +21,7 @@ pub trait Codec {
     fn encode_request(&self, id: RequestId, request: &<Self::Machine as StateMachine>::Request) -> Bytes;
 
     /// A request that a follower forwarded.
-    #[expect(clippy::type_complexity, reason = "a pair of what encode_request was given")]
-    fn decode_request(
-        &self,
-        data: &Bytes,
-    ) -> Result<(RequestId, <Self::Machine as StateMachine>::Request), Undecodable>;
+    fn decode_request(&self, data: &Bytes) -> Result<(RequestId, <Self::Machine as StateMachine>::Request), Undecodable>;
 
     /// A command, as the log keeps it.
     fn encode(&self, id: RequestId, command: &<Self::Machine as StateMachine>::Command) -> Bytes;

@@ -1,5 +1,7 @@
 //! What a replica is told and what it asks for.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use consensus::{Entry, Fetch, How, Link, NodeId, Persist, Position, Reader, Role, Snapshot, Ticket};
 
@@ -179,7 +181,7 @@ pub enum Answer<R> {
 pub enum Refusal {
     /// Too much is waiting already; nothing was done.
     TooManyRequests,
-    /// Leadership changed while it was on its way. It may have been done and it may not; it will not be done later.
+    /// Leadership changed while it was on its way: it may have been done and it may not.
     LeaderChanged,
     /// It was forwarded, and the link to the leader was lost. It may have been done and it may not.
     ConnectionLost,

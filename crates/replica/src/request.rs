@@ -1,0 +1,168 @@
+//! The way of a write into the log: on the leader it is prepared and proposed, elsewhere it is forwarded.
+
+use crate::{Answer, Codec, Effect, Effects, Refusal, Replica, RequestId, Token};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use consensus::{Consensus, EntryKind, Input, Instant, Note, Position, Role, StateMachine};
+
+/// Requests that have not left yet: nobody leads, the link to the leader is down, or the log takes no more for now. Since nothing
+/// was done for them, they may wait for whoever leads next.
+pub(crate) struct Unsent<R> {
+    queue: VecDeque<Request<R>>,
+    bytes: usize,
+}
+
+/// A write on its way.
+pub(crate) struct Request<R> {
+    pub(crate) id: RequestId,
+    /// Whom to answer; `None` if another member's client asks, or time itself.
+    pub(crate) token: Option<Token>,
+    pub(crate) deadline: Instant,
+    /// Encoded once, as it would be forwarded; also how much room it takes.
+    pub(crate) encoded: Bytes,
+    pub(crate) request: R,
+}
+
+impl<R> Default for Unsent<R> {
+    fn default() -> Self {
+        Unsent { queue: VecDeque::new(), bytes: 0 }
+    }
+}
+
+impl<R> Unsent<R> {
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Of the oldest: all have the same patience.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.queue.front().map_or(Instant::NEVER, |request| request.deadline)
+    }
+
+    pub(crate) fn push(&mut self, request: Request<R>) {
+        self.bytes += request.encoded.len();
+        self.queue.push_back(request);
+    }
+
+    fn pop(&mut self) -> Option<Request<R>> {
+        let request = self.queue.pop_front()?;
+        self.bytes -= request.encoded.len();
+        Some(request)
+    }
+
+    pub(crate) fn pop_overdue(&mut self, now: Instant) -> Option<Request<R>> {
+        if self.deadline() <= now { self.pop() } else { None }
+    }
+
+    /// What other members forwarded to us as their leader is not ours to forward again: they watch over it themselves.
+    fn forget_foreign(&mut self) {
+        self.queue.retain(|request| request.token.is_some());
+        self.bytes = self.queue.iter().map(|request| request.encoded.len()).sum();
+    }
+}
+
+impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
+    pub(crate) fn on_requests(&mut self, requests: Vec<(Token, M::Request)>, effects: &mut Effects<C, M>) {
+        for (token, request) in requests {
+            if self.waiting.bytes() + self.unsent.bytes() > self.options.waiting_bytes_max {
+                effects.push(Effect::Answer { token, answer: Answer::Refused(Refusal::TooManyRequests) });
+                continue;
+            }
+            self.enqueue(Some(token), request);
+        }
+    }
+
+    /// A member forwarded its clients' writes to us, its leader.
+    pub(crate) fn on_told(&mut self, note: Note) {
+        let Note::Request(proposals) = note else { return };
+        for (kind, data) in proposals {
+            match kind {
+                EntryKind::Configuration => self.step(Input::Reconfigure { change: data }),
+                EntryKind::Command => {
+                    // What cannot be understood is refused by silence: its sender's own deadline answers the client.
+                    let Ok((id, request)) = self.codec.decode_request(&data) else { continue };
+                    let deadline = self.now + self.options.request_timeout;
+                    self.unsent.push(Request { id, token: None, deadline, encoded: data, request });
+                }
+            }
+        }
+    }
+
+    /// Expiries and the like: what time has brought about, decided by the leader, goes through the log like any write.
+    pub(crate) fn collect_due(&mut self) {
+        if self.leading && self.machine.deadline() <= self.now {
+            for request in self.machine.due(self.now) {
+                self.enqueue(None, request);
+            }
+        }
+    }
+
+    /// Hands over what has not left yet, as far as anybody takes it.
+    pub(crate) fn hand_over(&mut self) {
+        if self.role != Role::Leader {
+            self.unsent.forget_foreign();
+        }
+        while self.unsent.len() > 0 {
+            let moved = match (self.consensus.next(), self.leader()) {
+                (Some(next), _) => self.propose(next),
+                // Only over a link that stands: what was not sent can still be sent to the next leader.
+                (None, Some(leader)) if leader != self.me && self.linked.contains(&leader) => self.forward(leader),
+                _ => false,
+            };
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn enqueue(&mut self, token: Option<Token>, request: M::Request) {
+        let id = self.codec.id(&request);
+        let encoded = self.codec.encode_request(id, &request);
+        let deadline = self.now + self.options.request_timeout;
+        self.unsent.push(Request { id, token, deadline, encoded, request });
+    }
+
+    fn propose(&mut self, next: Position) -> bool {
+        let mut commands = Vec::new();
+        let mut bytes = 0;
+        while bytes < self.options.batch_bytes_max {
+            let Some(Request { id, token, deadline, encoded, request }) = self.unsent.pop() else { break };
+            let position = Position::new(next.epoch, next.index + commands.len() as u64);
+            let command = self.machine.prepare(position, self.wall, request);
+            let command = self.codec.encode(id, &command);
+            bytes += command.len();
+            commands.push(command);
+            self.waiting.insert(id, token, next.epoch, false, deadline, encoded);
+        }
+        self.step(Input::Propose { commands });
+        true
+    }
+
+    fn forward(&mut self, leader: consensus::NodeId) -> bool {
+        let mut proposals = Vec::new();
+        let mut bytes = 0;
+        self.waiting.begin_forwarding();
+        while bytes < self.options.batch_bytes_max {
+            let Some(Request { id, token, deadline, encoded, .. }) = self.unsent.pop() else { break };
+            bytes += encoded.len();
+            proposals.push((EntryKind::Command, encoded.clone()));
+            self.waiting.insert(id, token, self.epoch, true, deadline, encoded);
+        }
+        self.step(Input::Tell { to: leader, note: Note::Request(proposals) });
+        // Carry out what the protocol says before telling it more: a refusal concerns this message only.
+        false
+    }
+
+    /// Forwards once more what was already forwarded to a leader that died: it may be applied twice.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn forward_again(&mut self, id: RequestId, token: Option<Token>, deadline: Instant, encoded: Bytes) {
+        if let Ok((_, request)) = self.codec.decode_request(&encoded) {
+            self.unsent.push(Request { id, token, deadline, encoded, request });
+        }
+    }
+}
