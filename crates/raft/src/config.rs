@@ -39,6 +39,9 @@ pub struct Config {
     pub uncommitted_bytes_max: usize,
     /// The most bytes of entries being applied at once.
     pub apply_bytes_max: usize,
+    /// The mistake to make, for the proof of the prover.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<crate::Mutant>,
 }
 
 impl Config {
@@ -60,6 +63,8 @@ impl Config {
             cache_bytes_max: 32 << 20,
             uncommitted_bytes_max: 64 << 20,
             apply_bytes_max: 1 << 20,
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 }

@@ -1,0 +1,269 @@
+//! What a leader knows about one follower (Raft §5.3; the states are etcd's).
+//!
+//! ```text
+//!            refused, link lost              the log begins after `next`
+//!          ┌────────────────────┐          ┌───────────────────────────┐
+//!          ▼                    │          │                           ▼
+//!        Probe ───────────▶ Replicate    Probe ◀─────────────────── Snapshot
+//!      one append a        appends flow,       delivered, or failed
+//!      round, to find      a window bounds
+//!      where logs agree    them
+//! ```
+
+use alloc::collections::VecDeque;
+use consensus::Instant;
+
+/// A follower, as its leader sees it. Invariant: `matched < next`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// The follower's log is known to equal ours up to here (the paper's matchIndex).
+    matched: u64,
+    /// The next entry to send (the paper's nextIndex).
+    next: u64,
+    pace: Pace,
+    /// When it was last heard in this term.
+    heard: Option<Instant>,
+    /// When the latest heartbeat that it answered was sent. Kept for lease reads.
+    beat_answered: Option<Instant>,
+    /// The highest commit index that was sent along.
+    commit_sent: u64,
+    /// Appends without an answer: their last index and their bytes.
+    inflight: VecDeque<(u64, usize)>,
+    inflight_bytes: usize,
+    /// It refused a probe at `matched`, which it once held; one more such answer and we believe that it lost its log.
+    doubted: bool,
+}
+
+/// How a follower is sent entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// Where the logs agree is not known: one append, then wait for an answer or for the next answered heartbeat.
+    Probe {
+        /// One is on its way.
+        waiting: bool,
+    },
+    /// Entries flow without waiting for answers.
+    Replicate,
+    /// The follower needs entries that the log no longer holds: it is being sent a snapshot up to `index`.
+    Snapshot {
+        /// The last entry that the snapshot covers.
+        index: u64,
+    },
+}
+
+/// What a refusal meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It answers an append that later answers have overtaken.
+    Stale,
+    /// `next` went back: try again.
+    Retry,
+    /// It denies what it once confirmed. That may be an old answer; if it says so again it is believed.
+    Doubted,
+    /// It said so again: it lost entries that it once confirmed. All that was known of it is void.
+    Lost,
+}
+
+impl Progress {
+    /// At the beginning of a term nothing is known; the guess is that the follower has all that we have.
+    pub(crate) fn new(last: u64) -> Progress {
+        Progress {
+            matched: 0,
+            next: last + 1,
+            pace: Pace::Probe { waiting: false },
+            heard: None,
+            beat_answered: None,
+            commit_sent: 0,
+            inflight: VecDeque::new(),
+            inflight_bytes: 0,
+            doubted: false,
+        }
+    }
+
+    /// The follower's log is known to equal the leader's up to this index (the paper's matchIndex).
+    pub fn matched(&self) -> u64 {
+        self.matched
+    }
+
+    /// The next entry to send (the paper's nextIndex).
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// How it is sent entries.
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// When it last answered in this term.
+    pub fn heard(&self) -> Option<Instant> {
+        self.heard
+    }
+
+    /// How many appends are on their way without an answer.
+    pub fn inflight(&self) -> usize {
+        self.inflight.len()
+    }
+
+    /// When the latest heartbeat that it answered was sent.
+    pub(crate) fn beat_answered(&self) -> Option<Instant> {
+        self.beat_answered
+    }
+
+    /// It answered, whatever it said.
+    pub(crate) fn on_heard(&mut self, now: Instant) {
+        self.heard = Some(now);
+    }
+
+    /// It answered the heartbeat that was sent at `sent`.
+    pub(crate) fn on_beat_answered(&mut self, sent: Instant) {
+        self.beat_answered = self.beat_answered.max(Some(sent));
+    }
+
+    /// It answered a heartbeat: whatever probe was on its way has arrived or is lost, so another may go (R6).
+    pub(crate) fn resume(&mut self) {
+        if let Pace::Probe { waiting } = &mut self.pace {
+            *waiting = false;
+        }
+    }
+
+    /// Nothing may be sent now, not even an empty append.
+    pub(crate) fn is_paused(&self) -> bool {
+        matches!(self.pace, Pace::Probe { waiting: true } | Pace::Snapshot { .. })
+    }
+
+    /// The window has no room for another append with entries.
+    pub(crate) fn is_full(&self, messages_max: usize, bytes_max: usize) -> bool {
+        self.pace == Pace::Replicate && (self.inflight.len() >= messages_max || self.inflight_bytes >= bytes_max)
+    }
+
+    /// An append with `count` entries of `bytes` bytes left.
+    pub(crate) fn on_sent(&mut self, count: u64, bytes: usize, commit: u64) {
+        self.commit_sent = commit;
+        match &mut self.pace {
+            Pace::Probe { waiting } => *waiting = true,
+            Pace::Replicate if count > 0 => {
+                self.next += count;
+                self.inflight.push_back((self.next - 1, bytes));
+                self.inflight_bytes += bytes;
+            }
+            Pace::Replicate | Pace::Snapshot { .. } => {}
+        }
+    }
+
+    /// A heartbeat left that carried this commit index.
+    pub(crate) fn on_commit_sent(&mut self, commit: u64) {
+        self.commit_sent = self.commit_sent.max(commit);
+    }
+
+    /// Whether telling it of `committed` now could raise its commit index.
+    pub(crate) fn can_learn_commit(&self, committed: u64) -> bool {
+        committed > self.commit_sent && self.commit_sent < self.next - 1
+    }
+
+    /// It holds everything up to `upto`. True if that is news.
+    ///
+    /// `base` is what our log begins after: a follower in need of a snapshot that reached it by other means goes on from the log.
+    pub(crate) fn on_appended(&mut self, upto: u64, base: u64) -> bool {
+        let news = upto > self.matched;
+        self.doubted = false;
+        if news {
+            self.matched = upto;
+            self.next = self.next.max(upto + 1);
+        }
+        match self.pace {
+            // The answer to a probe: the logs agree up to `matched`, so entries may flow.
+            Pace::Probe { .. } if news || upto == self.matched => self.replicate(),
+            Pace::Snapshot { .. } if news && self.matched >= base => self.replicate(),
+            Pace::Replicate => self.free(upto),
+            Pace::Probe { .. } | Pace::Snapshot { .. } => {}
+        }
+        news
+    }
+
+    /// It has no entry that matches what preceded the append at `previous`; its log and ours may agree up to `conflict`, which
+    /// was found by term.
+    pub(crate) fn on_refused(&mut self, previous: u64, conflict: u64) -> Verdict {
+        match self.pace {
+            Pace::Snapshot { .. } => Verdict::Stale,
+            Pace::Replicate if previous <= self.matched => Verdict::Stale,
+            Pace::Replicate => {
+                // Some append got lost on the way; what is matched stays matched.
+                self.probe();
+                Verdict::Retry
+            }
+            // A probe is the only append on its way: other refusals are old.
+            Pace::Probe { .. } if previous + 1 != self.next => Verdict::Stale,
+            Pace::Probe { .. } if previous <= self.matched => {
+                if !self.doubted {
+                    self.doubted = true;
+                    return Verdict::Doubted;
+                }
+                *self = Progress { heard: self.heard, ..Progress::new(previous.min(conflict)) };
+                Verdict::Lost
+            }
+            Pace::Probe { .. } => {
+                self.next = (conflict + 1).min(previous).max(self.matched + 1);
+                self.commit_sent = self.commit_sent.min(self.next - 1);
+                self.pace = Pace::Probe { waiting: false };
+                Verdict::Retry
+            }
+        }
+    }
+
+    /// The link was lost, and with it probably what was on its way.
+    pub(crate) fn probe(&mut self) {
+        let floor = match self.pace {
+            // A snapshot that may have arrived; if it did not, the probe after it will be refused and lead back here.
+            Pace::Snapshot { index } => index,
+            Pace::Probe { .. } | Pace::Replicate => 0,
+        };
+        self.restart(Pace::Probe { waiting: false }, self.matched.max(floor) + 1);
+    }
+
+    /// Another process answers for this follower: it may have lost its disk.
+    pub(crate) fn forget(&mut self, last: u64) {
+        *self = Progress::new(last);
+    }
+
+    /// A snapshot up to `index` is on its way.
+    pub(crate) fn snapshot(&mut self, index: u64) {
+        self.restart(Pace::Snapshot { index }, index.max(self.matched) + 1);
+    }
+
+    /// The snapshot's transfer ended.
+    pub(crate) fn on_snapshot_sent(&mut self, delivered: bool) {
+        if !matches!(self.pace, Pace::Snapshot { .. }) {
+            return;
+        }
+        if !delivered {
+            self.restart(Pace::Probe { waiting: false }, self.matched + 1);
+        } else {
+            self.probe();
+        }
+        // Either way wait: for its answer to the snapshot, or for a heartbeat before the next attempt.
+        self.pace = Pace::Probe { waiting: true };
+    }
+
+    fn replicate(&mut self) {
+        self.restart(Pace::Replicate, self.matched + 1);
+    }
+
+    fn restart(&mut self, pace: Pace, next: u64) {
+        self.pace = pace;
+        self.next = next;
+        self.commit_sent = self.commit_sent.min(next - 1);
+        self.inflight.clear();
+        self.inflight_bytes = 0;
+    }
+
+    fn free(&mut self, upto: u64) {
+        while let Some(&(last, bytes)) = self.inflight.front() {
+            if last > upto {
+                break;
+            }
+            self.inflight.pop_front();
+            self.inflight_bytes -= bytes;
+        }
+    }
+}
