@@ -13,6 +13,9 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     /// A follower that has heard nothing for a random time in [1×, 2×) this stands for election (§5.2). etcd: 1000 ms.
     pub election_timeout: Duration,
+    /// Wait exactly this long instead of a random time. `None` wherever a cluster is meant to work: members that wait equally long
+    /// split the vote again and again. Scripts set it to say whose timer ends first.
+    pub election_timer: Option<Duration>,
     /// Ask before standing (thesis §9.6). On in etcd.
     pub pre_vote: bool,
     /// A leader that has not heard from a quorum for an election timeout steps down. On in etcd.
@@ -51,6 +54,7 @@ impl Config {
             id,
             heartbeat_interval: Duration::from_millis(100),
             election_timeout: Duration::from_millis(1000),
+            election_timer: None,
             pre_vote: true,
             check_quorum: true,
             vote_lease: true,
