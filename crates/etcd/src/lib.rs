@@ -1,3 +1,8 @@
 //! etcd's bytes: requests, answers, peer messages and log entries, without sockets.
 
+pub mod json;
+mod malformed;
 pub mod pb;
+pub mod peer;
+pub mod version;
+pub use malformed::Malformed;
