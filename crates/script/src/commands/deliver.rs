@@ -1,0 +1,37 @@
+//! `deliver` and `drop [from=1] [to=2] [Name] [count=1]`: the fate of what is under way.
+
+use crate::args::Args;
+use crate::network::Flight;
+use crate::protocol::{Outcome, Protocol};
+use crate::world::World;
+use std::error::Error;
+
+/// Delivers what is under way now, but not what follows from it.
+pub(super) fn deliver<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Outcome {
+    for flight in chosen(world, args)? {
+        world.deliver(flight)?;
+    }
+    Ok(())
+}
+
+/// Loses what is under way now.
+pub(super) fn drop<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Outcome {
+    for flight in chosen(world, args)? {
+        world.lose(flight)?;
+    }
+    Ok(())
+}
+
+fn chosen<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Result<Vec<Flight<P::Message>>, Box<dyn Error>> {
+    let (from, to) = (args.key_node("from")?, args.key_node("to")?);
+    let count = args.key_number("count")?.unwrap_or(usize::MAX);
+    let name = args.word();
+    let paused: Vec<_> = world.members.values().filter(|member| member.paused).map(|member| member.id).collect();
+    let wanted = |flight: &Flight<P::Message>| {
+        from.is_none_or(|from| flight.from == from)
+            && to.is_none_or(|to| flight.to == to)
+            && name.is_none_or(|name| P::name(&flight.message) == name)
+            && !paused.contains(&flight.to)
+    };
+    Ok(core::iter::from_fn(|| world.network.take(wanted)).take(count).collect())
+}

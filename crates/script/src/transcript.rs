@@ -1,0 +1,66 @@
+//! What a command has brought about, line by line.
+
+use crate::words;
+use consensus::{Instant, NodeId};
+use std::collections::BTreeMap;
+
+/// The lines that a command prints.
+#[derive(Default)]
+pub(crate) struct Transcript {
+    lines: Vec<String>,
+    /// The moment under which the last line stands; a later one gets a heading.
+    shown: Instant,
+    /// Messages that changed nothing, by what they were called and whether they arrived.
+    routine: BTreeMap<(&'static str, bool), Counts>,
+}
+
+/// How many messages went from whom to whom.
+type Counts = BTreeMap<(NodeId, NodeId), usize>;
+
+impl Transcript {
+    /// Adds a line about what happened at `now`.
+    pub(crate) fn say(&mut self, now: Instant, line: String) {
+        if now > self.shown {
+            self.shown = now;
+            self.lines.push(format!("at {}", words::moment(now)));
+        }
+        self.lines.push(line);
+    }
+
+    /// Adds a line about no moment in particular.
+    pub(crate) fn state(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    /// How many lines there are, to ask later whether anything was said in between.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Puts a line before those that were added since there were `at`.
+    pub(crate) fn say_before(&mut self, at: usize, line: String) {
+        // Below the heading, if what came since has one.
+        let headed = self.lines.get(at).is_some_and(|line| line.starts_with("at "));
+        self.lines.insert(at + usize::from(headed), line);
+    }
+
+    /// Counts a message that changed nothing.
+    pub(crate) fn count(&mut self, from: NodeId, to: NodeId, name: &'static str, arrived: bool) {
+        *self.routine.entry((name, arrived)).or_default().entry((from, to)).or_default() += 1;
+    }
+
+    /// Everything, to be printed.
+    pub(crate) fn finish(&mut self) -> String {
+        for ((name, arrived), links) in std::mem::take(&mut self.routine) {
+            let verb = if arrived { "arrived" } else { "lost" };
+            let links: Vec<String> = links.into_iter().map(|((from, to), n)| format!("{from} → {to} {n}×")).collect();
+            self.lines.push(format!("({name} {verb}, changing nothing: {})", links.join(", ")));
+        }
+        let mut text = self.lines.join("\n");
+        self.lines.clear();
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text
+    }
+}
