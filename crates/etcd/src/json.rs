@@ -22,6 +22,13 @@ pub struct Member {
     pub client_urls: Vec<String>,
 }
 
+impl From<keyspace::Member> for Member {
+    fn from(member: keyspace::Member) -> Member {
+        let keyspace::Member { id, name, peer_urls, client_urls, is_learner } = member;
+        Member { id, peer_urls, is_learner, name, client_urls }
+    }
+}
+
 /// What a member says about itself when it starts.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Attributes {

@@ -82,4 +82,17 @@ pub enum Malformed {
         /// What it lacks.
         what: &'static str,
     },
+
+    /// A change of the members of an unknown sort.
+    #[error("ConfChange of type {0}; known are 0 to 3")]
+    ConfChangeType(u32),
+
+    /// A change of the members that names two.
+    #[error("ConfChange of member {node:x} whose context is about {context:x}")]
+    OtherMember {
+        /// The one in `node_id`.
+        node: u64,
+        /// The one in the context.
+        context: u64,
+    },
 }

@@ -14,6 +14,6 @@ pub mod frame;
 pub mod http;
 pub mod message;
 pub mod msgapp;
-mod raftpb;
+pub(crate) mod raftpb;
 
 pub use message::{Envelope, Received};
