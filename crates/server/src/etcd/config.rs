@@ -1,6 +1,7 @@
 //! What a member is told before it starts.
 
-use super::url::Url;
+use etcd::bootstrap::MemberSpec;
+use etcd::url::Url;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub struct Config {
     /// Where clients find it.
     pub advertise_client_urls: Vec<Url>,
     /// Every member of a new cluster, this one among them: its name and its peer URLs.
-    pub initial_cluster: Vec<(String, Vec<Url>)>,
+    pub initial_cluster: Vec<MemberSpec>,
     /// Hashed into the ids, so that two clusters on the same machines do not meet.
     pub initial_cluster_token: String,
     /// Whether the cluster is to be founded or joined.
@@ -79,7 +80,7 @@ impl Config {
             listen_metrics_urls: Vec::new(),
             initial_advertise_peer_urls: peer.clone(),
             advertise_client_urls: client,
-            initial_cluster: vec![(name.to_owned(), peer)],
+            initial_cluster: vec![MemberSpec { name: name.to_owned(), peer_urls: peer }],
             initial_cluster_token: "etcd-cluster".to_owned(),
             initial_cluster_state: ClusterState::New,
             heartbeat_interval: Duration::from_millis(100),

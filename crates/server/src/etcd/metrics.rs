@@ -1,0 +1,346 @@
+//! `/metrics`, under etcd's names.
+//!
+//! Only what is measured is shown: a family of etcd's that has nothing to say here (bbolt's, the v2 store's) is absent, not zero.
+//! Families that etcd calls `…_total` although they are gauges stay gauges, and its counters without `_total` are gauges here,
+//! because the library writes the suffix on every counter.
+
+use super::status::Status;
+use consensus::{NodeId, Role};
+use etcd::version::SERVER;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+type Number = Gauge<u64, AtomicU64>;
+
+/// Everything that one member counts.
+pub(crate) struct Metrics {
+    registry: Registry,
+    has_leader: Number,
+    is_leader: Number,
+    is_learner: Number,
+    leader_changes: Counter,
+    committed: Number,
+    applied: Number,
+    pending: Number,
+    proposals_failed: Counter,
+    read_indexes_failed: Counter,
+    heartbeat_send_failures: Counter,
+    cluster_version: Family<Label, Number>,
+    sync_seconds: Histogram,
+    write_seconds: Histogram,
+    log_bytes: Number,
+    revision: Number,
+    compacted: Number,
+    keys: Number,
+    db_size: Number,
+    db_size_in_use: Number,
+    ranges: Counter,
+    puts: Counter,
+    deletes: Counter,
+    txns: Counter,
+    health_success: Number,
+    health_failures: Number,
+    healthcheck: Family<Check, Number>,
+    healthchecks: Family<CheckResult, Counter>,
+    client_requests: Family<ClientRequest, Counter>,
+    rpcs_started: Family<Rpc, Counter>,
+    rpcs_handled: Family<RpcResult, Counter>,
+    active_peers: Family<Pair, Number>,
+    disconnected_peers: Family<Pair, Counter>,
+    peer_sent: Family<PeerLabel<To>, Counter>,
+    peer_received: Family<PeerLabel<From_>, Counter>,
+    peer_send_failures: Family<PeerLabel<To>, Counter>,
+    snapshots_sent: Family<PeerLabel<To>, Number>,
+    snapshot_failures: Family<PeerLabel<To>, Number>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// All at zero, for member `me`.
+    pub(crate) fn new(me: NodeId) -> Metrics {
+        let mut registry = Registry::default();
+        let r = &mut registry;
+        let version: Family<Label, Number> = gauge(r, "etcd_server_version", "Which version is running");
+        version.get_or_create(&Label("server_version", SERVER.to_owned())).set(1);
+        let id: Family<Label, Number> = gauge(r, "etcd_server_id", "Member ID in hexadecimal");
+        id.get_or_create(&Label("server_id", me.to_string())).set(1);
+        let sync_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
+        r.register("etcd_disk_wal_fsync_duration_seconds", "How long syncs of the log take", sync_seconds.clone());
+        let write_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
+        r.register("etcd_disk_wal_write_duration_seconds", "How long writes to the log take", write_seconds.clone());
+        Metrics {
+            has_leader: gauge(r, "etcd_server_has_leader", "Whether a leader exists"),
+            is_leader: gauge(r, "etcd_server_is_leader", "Whether this member is the leader"),
+            is_learner: gauge(r, "etcd_server_is_learner", "Whether this member is a learner"),
+            leader_changes: gauge(r, "etcd_server_leader_changes_seen", "How often the leader changed"),
+            committed: gauge(r, "etcd_server_proposals_committed_total", "Index of the last entry known to be committed"),
+            applied: gauge(r, "etcd_server_proposals_applied_total", "Index of the last entry applied"),
+            pending: gauge(r, "etcd_server_proposals_pending", "Requests that wait for an answer"),
+            proposals_failed: gauge(r, "etcd_server_proposals_failed", "Requests that were refused or timed out"),
+            read_indexes_failed: gauge(r, "etcd_server_read_indexes_failed", "Linearizable reads that were refused"),
+            heartbeat_send_failures: gauge(r, "etcd_server_heartbeat_send_failures", "Heartbeats for which there was no room"),
+            cluster_version: gauge(r, "etcd_cluster_version", "The version that all members speak"),
+            sync_seconds,
+            write_seconds,
+            log_bytes: gauge(r, "etcd_disk_wal_write_bytes_total", "Bytes of entries written to the log"),
+            revision: gauge(r, "etcd_debugging_mvcc_current_revision", "The revision now"),
+            compacted: gauge(r, "etcd_debugging_mvcc_compact_revision", "The last compaction"),
+            keys: gauge(r, "etcd_debugging_mvcc_keys_total", "Keys that exist now"),
+            db_size: gauge(r, "etcd_mvcc_db_total_size_in_bytes", "Bytes of every revision that is held"),
+            db_size_in_use: gauge(r, "etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes that a reader could ask for"),
+            ranges: gauge(r, "etcd_mvcc_range", "Ranges answered here"),
+            puts: gauge(r, "etcd_mvcc_put", "Puts applied here"),
+            deletes: gauge(r, "etcd_mvcc_delete", "Deletes applied here"),
+            txns: gauge(r, "etcd_mvcc_txn", "Transactions applied here"),
+            health_success: gauge(r, "etcd_server_health_success", "Health checks that found this member well"),
+            health_failures: gauge(r, "etcd_server_health_failures", "Health checks that did not"),
+            healthcheck: gauge(r, "etcd_server_healthcheck", "The result of each kind of health check"),
+            healthchecks: gauge(r, "etcd_server_healthchecks", "Health checks by kind and result"),
+            client_requests: gauge(r, "etcd_server_client_requests", "Client requests by kind and client version"),
+            rpcs_started: gauge(r, "grpc_server_started", "RPCs begun"),
+            rpcs_handled: gauge(r, "grpc_server_handled", "RPCs ended, by code"),
+            active_peers: gauge(r, "etcd_network_active_peers", "Peers to which a link stands"),
+            disconnected_peers: gauge(r, "etcd_network_disconnected_peers", "Links lost"),
+            peer_sent: gauge(r, "etcd_network_peer_sent_bytes", "Bytes sent to peers"),
+            peer_received: gauge(r, "etcd_network_peer_received_bytes", "Bytes received from peers"),
+            peer_send_failures: gauge(r, "etcd_network_peer_sent_failures", "Messages that could not be sent"),
+            snapshots_sent: gauge(r, "etcd_network_snapshot_send_success", "Snapshots that arrived"),
+            snapshot_failures: gauge(r, "etcd_network_snapshot_send_failures", "Snapshots that did not arrive"),
+            registry,
+        }
+    }
+
+    /// The text of `/metrics`. What only a look at the member tells is noted first.
+    pub(crate) fn text(&self, status: &Status, machine: &keyspace::Status) -> String {
+        self.has_leader.set(status.leader.is_some().into());
+        self.is_leader.set((status.role == Role::Leader).into());
+        self.is_learner.set(matches!(status.role, Role::Learner { .. }).into());
+        self.committed.set(status.committed.index);
+        self.applied.set(status.applied.index);
+        self.pending.set(status.pending as u64);
+        self.revision.set(machine.revision.unsigned_abs());
+        self.compacted.set(machine.compacted.max(0).unsigned_abs());
+        self.keys.set(machine.keys);
+        self.db_size.set(machine.db_size);
+        self.db_size_in_use.set(machine.db_size_in_use);
+        if let Some(version) = &machine.cluster_version {
+            self.cluster_version.clear();
+            self.cluster_version.get_or_create(&Label("cluster_version", version.clone())).set(1);
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a string takes everything");
+        text
+    }
+
+    pub(crate) fn leader_changed(&self) {
+        self.leader_changes.inc();
+    }
+
+    pub(crate) fn proposal_failed(&self) {
+        self.proposals_failed.inc();
+    }
+
+    pub(crate) fn read_failed(&self) {
+        self.read_indexes_failed.inc();
+    }
+
+    pub(crate) fn log_written(&self, bytes: u64, took: Duration) {
+        self.log_bytes.inc_by(bytes);
+        self.write_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn log_synced(&self, took: Duration) {
+        self.sync_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn range(&self) {
+        self.ranges.inc();
+    }
+
+    pub(crate) fn put(&self) {
+        self.puts.inc();
+    }
+
+    pub(crate) fn delete(&self) {
+        self.deletes.inc();
+    }
+
+    pub(crate) fn txn(&self) {
+        self.txns.inc();
+    }
+
+    pub(crate) fn health(&self, well: bool) {
+        if well {
+            self.health_success.inc()
+        } else {
+            self.health_failures.inc()
+        };
+    }
+
+    /// One sub-check of `/livez` or `/readyz`.
+    pub(crate) fn health_check(&self, kind: &'static str, name: &'static str, well: bool) {
+        self.healthcheck.get_or_create(&Check { r#type: kind, name }).set(well.into());
+        let status = if well { "success" } else { "error" };
+        self.healthchecks.get_or_create(&CheckResult { r#type: kind, name, status }).inc();
+    }
+
+    pub(crate) fn client_request(&self, client_api_version: &str) {
+        let client_api_version = client_api_version.to_owned();
+        self.client_requests.get_or_create(&ClientRequest { r#type: "unary", client_api_version }).inc();
+    }
+
+    pub(crate) fn rpc_started(&self, grpc_service: &'static str, grpc_method: &'static str) {
+        self.rpcs_started.get_or_create(&Rpc { grpc_method, grpc_service, grpc_type: "unary" }).inc();
+    }
+
+    pub(crate) fn rpc_handled(&self, grpc_service: &'static str, grpc_method: &'static str, grpc_code: &'static str) {
+        self.rpcs_handled.get_or_create(&RpcResult { grpc_code, grpc_method, grpc_service, grpc_type: "unary" }).inc();
+    }
+
+    pub(crate) fn peer_connected(&self, me: NodeId, peer: NodeId) {
+        self.active_peers.get_or_create(&Pair::of(me, peer)).set(1);
+    }
+
+    pub(crate) fn peer_disconnected(&self, me: NodeId, peer: NodeId) {
+        self.active_peers.get_or_create(&Pair::of(me, peer)).set(0);
+        self.disconnected_peers.get_or_create(&Pair::of(me, peer)).inc();
+    }
+
+    pub(crate) fn peer_sent(&self, to: NodeId, bytes: usize) {
+        self.peer_sent.get_or_create(&PeerLabel::new(to)).inc_by(bytes as u64);
+    }
+
+    pub(crate) fn peer_received(&self, from: NodeId, bytes: usize) {
+        self.peer_received.get_or_create(&PeerLabel::new(from)).inc_by(bytes as u64);
+    }
+
+    pub(crate) fn peer_send_failed(&self, to: NodeId, heartbeat: bool) {
+        self.peer_send_failures.get_or_create(&PeerLabel::new(to)).inc();
+        if heartbeat {
+            self.heartbeat_send_failures.inc();
+        }
+    }
+
+    pub(crate) fn snapshot_sent(&self, to: NodeId, delivered: bool) {
+        let counts = if delivered { &self.snapshots_sent } else { &self.snapshot_failures };
+        counts.get_or_create(&PeerLabel::new(to)).inc();
+    }
+}
+
+/// A metric of this name, registered.
+fn gauge<M>(registry: &mut Registry, name: &str, help: &str) -> M
+where
+    M: prometheus_client::registry::Metric + Default + Clone,
+{
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+/// One label.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Label(&'static str, String);
+
+impl EncodeLabelSet for Label {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        [(self.0, self.1.as_str())].encode(encoder)
+    }
+}
+
+/// The label that names a peer, in one direction.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct PeerLabel<D> {
+    peer: NodeId,
+    direction: std::marker::PhantomData<D>,
+}
+
+impl<D> PeerLabel<D> {
+    fn new(peer: NodeId) -> PeerLabel<D> {
+        PeerLabel { peer, direction: std::marker::PhantomData }
+    }
+}
+
+/// A direction, as etcd labels it.
+trait Direction {
+    const LABEL: &'static str;
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct To;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct From_;
+
+impl Direction for To {
+    const LABEL: &'static str = "To";
+}
+
+impl Direction for From_ {
+    const LABEL: &'static str = "From";
+}
+
+impl<D: Direction + Clone + PartialEq + Eq + std::hash::Hash + fmt::Debug> EncodeLabelSet for PeerLabel<D> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        [(D::LABEL, self.peer.to_string())].encode(encoder)
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+#[expect(non_snake_case, reason = "etcd's labels")]
+struct Pair {
+    Local: String,
+    Remote: String,
+}
+
+impl Pair {
+    fn of(me: NodeId, peer: NodeId) -> Pair {
+        Pair { Local: me.to_string(), Remote: peer.to_string() }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Check {
+    r#type: &'static str,
+    name: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct CheckResult {
+    r#type: &'static str,
+    name: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ClientRequest {
+    r#type: &'static str,
+    client_api_version: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Rpc {
+    grpc_method: &'static str,
+    grpc_service: &'static str,
+    grpc_type: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RpcResult {
+    grpc_code: &'static str,
+    grpc_method: &'static str,
+    grpc_service: &'static str,
+    grpc_type: &'static str,
+}

@@ -1,0 +1,209 @@
+//! The peer port.
+//!
+//! What it answers, and how it refuses, is etcd's to the letter: Go members match the texts, and take 410 on a stream and 403 on
+//! a POST for "you were removed", upon which they stop. "Unknown yet" is therefore always 404.
+
+use super::super::clock::wall;
+use super::super::view::MembershipView;
+use super::identity::incarnation;
+use super::stream::StreamBody;
+use super::watchdog::{Verdict, Watched};
+use super::{Transport, snapshot};
+use bytes::Bytes;
+use consensus::NodeId;
+use etcd::json::{self, Member, Probe, Versions};
+use etcd::peer::http::{MEMBERS, PROBING, RAFT, RAFT_TO, Refusal, SNAPSHOT, Stream, TAKEN, VERSION};
+use etcd::peer::{Received, message};
+use etcd::version::{SERVER, UNDECIDED};
+use http_body_util::{BodyExt, Either, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tracing::{debug, warn};
+
+/// The largest message that a POST may carry.
+const MESSAGE_BYTES_MAX: usize = 512 << 20;
+/// An idle connection is closed after so long, as in etcd.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// What the peer port answers with.
+type Answer = Response<Either<Full<Bytes>, StreamBody>>;
+
+/// What a request to the peer port may need.
+pub(crate) struct PeerPort {
+    pub(crate) transport: Arc<Transport>,
+    pub(crate) membership: Arc<dyn MembershipView>,
+    pub(crate) snapshots: Arc<dyn snapshot::Receiver>,
+}
+
+/// Serves the peer port, for ever.
+pub(crate) async fn serve(listener: TcpListener, port: Arc<PeerPort>) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                tokio::spawn(converse(socket, port.clone()));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: they come back.
+                warn!(%error, "could not accept a peer's connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(socket: TcpStream, port: Arc<PeerPort>) {
+    if let Err(error) = socket.set_nodelay(true) {
+        debug!(%error, "a peer's connection went as it came");
+        return;
+    }
+    let socket = Watched::new(socket);
+    let verdict = socket.verdict();
+    let service = service_fn(move |request| {
+        let (port, verdict) = (port.clone(), verdict.clone());
+        async move { Ok::<_, Infallible>(answer(request, &port, verdict).await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(IDLE);
+    if let Err(error) = http.serve_connection(TokioIo::new(socket), service).await {
+        debug!(%error, "a peer's connection ended");
+    }
+}
+
+async fn answer(request: Request<Incoming>, port: &PeerPort, verdict: Verdict) -> Answer {
+    let identity = &port.transport.shared.identity;
+    let (path, method) = (request.uri().path(), request.method());
+    match (path, method) {
+        (RAFT, &Method::POST) => identified(port, false, post(request, port).await),
+        (SNAPSHOT, &Method::POST) => identified(port, false, snapshot_post(request, port).await),
+        (PROBING, _) => in_json(json::to_string(&Probe { ok: true, now: json::rfc3339(wall().0) }) + "\n"),
+        (MEMBERS, &Method::GET) => identified(port, false, members(port).await),
+        (VERSION, &Method::GET) => in_json(version(port).await),
+        (RAFT | SNAPSHOT, _) => wrong_method("POST"),
+        (MEMBERS | VERSION, _) => wrong_method("GET"),
+        _ if path.starts_with("/raft/stream/") => match *method {
+            Method::GET => {
+                let answer = stream(&request, port, verdict).await;
+                let mut answer = answer.map_or_else(refuse, |body| Response::new(Either::Right(body)));
+                identity.put_on_answer(answer.headers_mut(), true);
+                answer
+            }
+            _ => wrong_method("GET"),
+        },
+        _ => text(StatusCode::NOT_FOUND, "404 page not found\n".to_owned()),
+    }
+}
+
+fn identified(port: &PeerPort, stream: bool, mut answer: Answer) -> Answer {
+    port.transport.shared.identity.put_on_answer(answer.headers_mut(), stream);
+    answer
+}
+
+/// A message in a request of its own.
+async fn post(request: Request<Incoming>, port: &PeerPort) -> Answer {
+    if let Err(refusal) = port.transport.shared.identity.check(request.headers()) {
+        return refuse(refusal);
+    }
+    match Limited::new(request.into_body(), MESSAGE_BYTES_MAX).collect().await {
+        Err(_) => refuse(Refusal::Unreadable),
+        Ok(body) => posted(&body.to_bytes(), port).await.map_or_else(refuse, |()| taken()),
+    }
+}
+
+async fn posted(body: &[u8], port: &PeerPort) -> Result<(), Refusal> {
+    // Whose connection it is matters only to a type that does not name its sender, and that one is answered by streams.
+    let envelope = match message::decode(NodeId(0), body).map_err(|_| Refusal::Undecodable)? {
+        Received::LinkHeartbeat | Received::Ignored { .. } => return Ok(()),
+        Received::Message(envelope) => envelope,
+    };
+    // A stranger, or a message for somebody else. Go means 403 here and, by an accident of its types, answers 500.
+    let peer = port.transport.peer(envelope.from).filter(|_| port.transport.shared.takes(&envelope));
+    let peer = peer.ok_or(Refusal::NotProcessed)?;
+    port.transport.shared.metrics.peer_received(peer.id, body.len());
+    peer.link.deliver_posted(envelope).await;
+    Ok(())
+}
+
+/// A stream that the peer opens, to read from it.
+async fn stream(request: &Request<Incoming>, port: &PeerPort, verdict: Verdict) -> Result<StreamBody, Refusal> {
+    let shared = &port.transport.shared;
+    shared.identity.check(request.headers())?;
+    let (stream, from) = Stream::parse(request.uri().path())?;
+    let Some(peer) = port.transport.peer(from) else {
+        let removed = port.membership.members().await.is_some_and(|members| members.removed.contains(&from.0));
+        return Err(if removed { Refusal::Removed } else { Refusal::SenderNotFound });
+    };
+    let to = request.headers().get(RAFT_TO).and_then(|to| to.to_str().ok());
+    if to != Some(shared.identity.me.to_string().as_str()) {
+        return Err(Refusal::ToMismatch);
+    }
+    debug!(peer = %from, ?stream, "a peer opened a stream");
+    Ok(StreamBody::new(shared.clone(), peer.clone(), stream, incarnation(request.headers()), verdict))
+}
+
+async fn snapshot_post(request: Request<Incoming>, port: &PeerPort) -> Answer {
+    if let Err(refusal) = port.transport.shared.identity.check(request.headers()) {
+        return refuse(refusal);
+    }
+    match snapshot::receive(request, &port.transport, &*port.snapshots).await {
+        Ok(()) => taken(),
+        Err(refused) => {
+            warn!(%refused, "did not take a peer's snapshot");
+            text(refused.status(), format!("{refused}\n"))
+        }
+    }
+}
+
+async fn members(port: &PeerPort) -> Answer {
+    match port.membership.members().await {
+        Some(members) => {
+            let members: Vec<Member> = members.members.into_iter().map(Member::from).collect();
+            in_json(json::to_string(&members) + "\n")
+        }
+        None => text(StatusCode::SERVICE_UNAVAILABLE, "etcdserver: server stopped\n".to_owned()),
+    }
+}
+
+async fn version(port: &PeerPort) -> String {
+    let cluster = port.membership.cluster_version().await.unwrap_or_else(|| UNDECIDED.to_owned());
+    json::to_string(&Versions { server: SERVER.to_owned(), cluster })
+}
+
+fn taken() -> Answer {
+    let mut answer = Response::new(Either::Left(Full::default()));
+    *answer.status_mut() = StatusCode::from_u16(TAKEN).expect("a status");
+    answer
+}
+
+fn in_json(text: String) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::from(text)));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+fn wrong_method(allowed: &'static str) -> Answer {
+    let mut answer = refuse(Refusal::MethodNotAllowed);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+fn refuse(refusal: Refusal) -> Answer {
+    text(StatusCode::from_u16(refusal.status()).expect("a status"), refusal.body().to_owned())
+}
+
+/// As Go's http.Error writes it.
+fn text(status: StatusCode, words: String) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::from(words)));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    answer
+}

@@ -1,0 +1,115 @@
+//! Messages to a peer that has opened no stream yet: one POST each.
+
+use super::Shared;
+use super::http::{HttpError, full, refusal, request, whole};
+use bytes::{Bytes, BytesMut};
+use consensus::NodeId;
+use etcd::peer::http::{PROTOBUF, RAFT};
+use etcd::peer::{Envelope, message};
+use etcd::url::Url;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, StatusCode};
+use raft::Message;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
+use tracing::debug;
+
+/// How many POSTs may be on their way, and how many messages may wait for one of them, as in etcd.
+const WORKERS: usize = 4;
+const QUEUE: usize = 64;
+/// The most bytes that wait.
+const BYTES_MAX: usize = 16 << 20;
+/// A peer that does not answer holds a worker for so long.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The way to one peer while it has no stream.
+#[derive(Debug)]
+pub(crate) struct Posts {
+    queue: mpsc::Sender<Message>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Posts {
+    pub(crate) fn start(shared: Arc<Shared>, peer: NodeId, urls: Vec<Url>) -> Posts {
+        let (queue, messages) = mpsc::channel(QUEUE);
+        let messages = Arc::new(Mutex::new(messages));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let urls = Arc::new(Urls { urls, picked: AtomicUsize::new(0) });
+        for _ in 0..WORKERS {
+            tokio::spawn(work(shared.clone(), peer, urls.clone(), messages.clone(), waiting.clone()));
+        }
+        Posts { queue, waiting }
+    }
+
+    /// Takes a message; false if too many wait.
+    pub(crate) fn push(&self, message: Message) -> bool {
+        let size = super::outbox::weight(&message);
+        if self.waiting.load(Ordering::Relaxed) + size > BYTES_MAX {
+            return false;
+        }
+        let taken = self.queue.try_send(message).is_ok();
+        if taken {
+            self.waiting.fetch_add(size, Ordering::Relaxed);
+        }
+        taken
+    }
+}
+
+/// The peer's URLs, and which of them answered last.
+#[derive(Debug)]
+struct Urls {
+    urls: Vec<Url>,
+    picked: AtomicUsize,
+}
+
+impl Urls {
+    fn pick(&self) -> Option<(usize, &Url)> {
+        let picked = self.picked.load(Ordering::Relaxed);
+        Some((picked, self.urls.get(picked % self.urls.len().max(1))?))
+    }
+
+    fn avoid(&self, failed: usize) {
+        // Whoever fails first moves all workers on.
+        let _ = self.picked.compare_exchange(failed, failed.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+async fn work(
+    shared: Arc<Shared>,
+    peer: NodeId,
+    urls: Arc<Urls>,
+    messages: Arc<Mutex<mpsc::Receiver<Message>>>,
+    waiting: Arc<AtomicUsize>,
+) {
+    loop {
+        let message = messages.lock().await.recv().await;
+        let Some(message) = message else { return };
+        waiting.fetch_sub(super::outbox::weight(&message), Ordering::Relaxed);
+        let Some((picked, url)) = urls.pick() else { return };
+        let mut body = BytesMut::new();
+        message::encode(&Envelope { from: shared.identity.me, to: peer, message }, &mut body);
+        if let Err(error) = post(&shared, url, body.freeze()).await {
+            urls.avoid(picked);
+            shared.metrics.peer_send_failed(peer, false);
+            debug!(%peer, %url, %error, "could not post a message");
+        }
+    }
+}
+
+async fn post(shared: &Shared, url: &Url, body: Bytes) -> Result<(), HttpError> {
+    let size = body.len();
+    let mut request = request(Method::POST, url, RAFT, full(body))?;
+    shared.identity.put_on_request(request.headers_mut());
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    let answer = async { whole(shared.client.ask(request).await?).await };
+    let (head, body) = tokio::time::timeout(PATIENCE, answer).await.map_err(|_| HttpError::TimedOut(PATIENCE))??;
+    match head.status() {
+        StatusCode::NO_CONTENT => {
+            tracing::trace!(size, "posted a message");
+            Ok(())
+        }
+        status => Err(HttpError::Failed(refusal(status, &body))),
+    }
+}
