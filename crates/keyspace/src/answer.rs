@@ -205,9 +205,9 @@ pub struct Status {
     pub compacted: i64,
     /// The last entry applied.
     pub applied: Position,
-    /// Bytes of keys and values of every revision that is held, with a rough allowance for their books. An estimate.
+    /// Bytes of the keys and values of every revision that is held, with an allowance for their books. An estimate.
     pub db_size: u64,
-    /// Those of them that a reader could still ask for: what a pending sweep will leave.
+    /// The same, as long as values are in memory: what is swept up is free at once.
     pub db_size_in_use: u64,
     /// Keys that exist now.
     pub keys: u64,

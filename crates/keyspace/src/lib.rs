@@ -1,18 +1,46 @@
-//! etcd's state machine: revisions, ranges and transactions, without IO.
+//! etcd's state machine, without IO.
+//!
+//! A *key* has a history: each write makes a new *revision* of the store, and every revision stays readable until it is
+//! *compacted*. A transaction compares, then reads and writes at one revision. A *lease* takes the keys that hang on it along when it
+//! ends. Members, alarms and the cluster's version go through the same log and so are here, too.
+//!
+//! ```text
+//!                      ┌ check ┐  request → refused, in etcd's words, before it costs anything
+//!   Command ──▶ apply ─┤ txn   ├─ write ─▶ index     key → its revisions, in memory
+//!                      │ …     │        ─▶ Values    revision → what was written, behind a trait
+//!                      └ sweep ┘
+//!   Query   ──▶ read  ── view ── index, Values
+//! ```
+//!
+//! What is here is what etcd 3.5.16 does with the same log, down to the order of sub-revisions and of checks: members of both kinds
+//! must hold the same (compare [`Query::HashKv`]). Where etcd's own server would stop, this one goes on as its comments say.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod alarms;
 mod answer;
 mod check;
+mod checksum;
 mod command;
 mod error;
+mod hash;
+mod history;
+mod index;
+mod leases;
 mod members;
 mod range;
 mod request;
+mod restore;
 mod revision;
+mod snapshot;
+mod sweep;
+mod txn;
+mod values;
+mod view;
+mod write;
 
 pub use answer::{
     Answer, DeleteRangeAnswer, HashKv, KeyValue, LeaseAnswer, MembersAnswer, OpAnswer, PutAnswer, Query, RangeAnswer, Response,
@@ -30,3 +58,259 @@ pub use request::{
     TxnRequest,
 };
 pub use revision::Revision;
+pub use snapshot::Cursor;
+pub use values::{Change, MemoryValues, Values};
+
+use crate::alarms::Alarms;
+use crate::index::Index;
+use crate::leases::Leases;
+use crate::members::Members;
+use crate::sweep::Sweep;
+use crate::view::View;
+use crate::write::Write;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use consensus::{Instant, Position, RestoreError, StateMachine, Wall};
+use core::fmt;
+
+/// etcd's state machine.
+///
+/// Invariants: the index holds a mark exactly where the values hold a change; `compacted <= revision`; a key that hangs on a
+/// lease is in that lease's set, and the lease exists.
+pub struct Keyspace<V = MemoryValues> {
+    applied: Position,
+    /// The newest revision; 1 before the first write.
+    revision: i64,
+    /// The last compaction: the first revision that can be read. -1 before the first, as in etcd.
+    compacted: i64,
+    index: Index,
+    values: V,
+    leases: Leases,
+    members: Members,
+    alarms: Alarms,
+    cluster_version: Option<String>,
+    downgrade: Downgrade,
+    /// What a compaction left to do.
+    sweep: Option<Sweep>,
+    /// Snapshots in progress, and where the last compaction was when each began.
+    pins: BTreeMap<u64, i64>,
+    next_pin: u64,
+}
+
+impl<V: Values + Default> Keyspace<V> {
+    /// The empty store, as a new cluster begins.
+    pub fn new() -> Keyspace<V> {
+        Keyspace {
+            applied: Position::ZERO,
+            revision: 1,
+            compacted: -1,
+            index: Index::default(),
+            values: V::default(),
+            leases: Leases::default(),
+            members: Members::default(),
+            alarms: Alarms::default(),
+            cluster_version: None,
+            downgrade: Downgrade::default(),
+            sweep: None,
+            pins: BTreeMap::new(),
+            next_pin: 0,
+        }
+    }
+}
+
+impl<V: Values + Default> Default for Keyspace<V> {
+    fn default() -> Keyspace<V> {
+        Keyspace::new()
+    }
+}
+
+impl<V: Values> Keyspace<V> {
+    /// Sets the shortest life of a lease, in seconds: etcd's is one and a half election timeouts, rounded up (2 by default). A
+    /// setting, not a part of the state: it must be the same on all members, and is set anew after a restore.
+    pub fn set_min_lease_ttl(&mut self, seconds: i64) {
+        self.leases.min_ttl = seconds;
+    }
+
+    /// The newest revision.
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// The members, in order of id.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
+        self.members.present()
+    }
+
+    /// Whether a change of the members would be one, as [`StateMachine::apply`] will judge it.
+    pub fn check_member_change(&self, change: &MemberChange) -> Result<(), KeyspaceError> {
+        self.members.validate(change)
+    }
+
+    /// Where the machine stands.
+    pub fn status(&self) -> Status {
+        Status {
+            revision: self.revision,
+            compacted: self.compacted,
+            applied: self.applied,
+            db_size: self.values.bytes(),
+            db_size_in_use: self.values.bytes(),
+            keys: self.index.alive(),
+            cluster_version: self.cluster_version.clone(),
+            downgrade: self.downgrade.clone(),
+            alarms: self.alarms.raised().copied().collect(),
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) -> Response {
+        if let Some(refusal) = self.alarms.refuse(&command) {
+            return Err(refusal);
+        }
+        match command {
+            Command::Put(request) => {
+                self.check_put(&request)?;
+                let mut write = Write::begin(self);
+                let answer = write.put(&request);
+                write.finish();
+                Ok(Answer::Put(answer))
+            }
+            Command::DeleteRange(request) => {
+                let mut write = Write::begin(self);
+                let answer = write.delete_range(&request);
+                write.finish();
+                Ok(Answer::DeleteRange(answer))
+            }
+            Command::Txn(request) => self.txn(&request).map(Answer::Txn),
+            Command::Range(request) => self.view().range(&request).map(Answer::Range),
+            Command::Compact(request) => {
+                self.compact(request)?;
+                Ok(Answer::Compact { revision: self.revision })
+            }
+            Command::LeaseGrant(LeaseGrantRequest { id, ttl }) => {
+                let ttl = self.leases.grant(id, ttl)?;
+                Ok(Answer::LeaseGrant { revision: self.revision, id, ttl })
+            }
+            Command::LeaseRevoke { id } => self.revoke(id),
+            Command::LeaseCheckpoint(checkpoints) => {
+                for LeaseCheckpoint { id, remaining_ttl } in checkpoints {
+                    self.leases.checkpoint(id, remaining_ttl);
+                }
+                Ok(Answer::LeaseCheckpoint { revision: self.revision })
+            }
+            Command::Alarm(request) => Ok(Answer::Alarm(self.alarms.apply(request))),
+            Command::Member(change) => {
+                self.members.change(change)?;
+                Ok(Answer::Members(self.members.answer()))
+            }
+            Command::MemberAttributes { id, name, client_urls } => {
+                self.members.set_attributes(id, name, client_urls);
+                Ok(Answer::Done)
+            }
+            Command::ClusterVersion(version) => {
+                self.cluster_version = Some(version);
+                Ok(Answer::Done)
+            }
+            Command::Downgrade(downgrade) => {
+                self.downgrade = downgrade;
+                Ok(Answer::Done)
+            }
+            Command::Unsupported(name) => Err(KeyspaceError::Unsupported(name)),
+        }
+    }
+
+    /// Ends a lease and deletes its keys in one revision, in order, so that all members give them the same sub-revisions.
+    fn revoke(&mut self, id: i64) -> Response {
+        let keys = self.leases.revoke(id)?;
+        let mut write = Write::begin(self);
+        for key in &keys {
+            write.delete(KeyRange::One(key));
+        }
+        Ok(Answer::LeaseRevoke { revision: write.finish() })
+    }
+
+    fn view(&self) -> View<'_, V> {
+        View { index: &self.index, values: &self.values, revision: self.revision, compacted: self.compacted }
+    }
+}
+
+impl<V: Values + Default> StateMachine for Keyspace<V> {
+    type Request = Command;
+    type Command = Command;
+    type Query = Query;
+    type Response = Response;
+    type Cursor = Cursor;
+
+    fn prepare(&mut self, _next: Position, _wall: Wall, request: Command) -> Command {
+        request
+    }
+
+    fn abandon(&mut self) {}
+
+    fn apply(&mut self, position: Position, command: Command) -> Response {
+        self.skip(position);
+        let response = self.carry_out(command);
+        self.sweep_a_little();
+        response
+    }
+
+    fn skip(&mut self, position: Position) {
+        assert!(self.applied < position, "entries are applied once and in order: {position} after {}", self.applied);
+        self.applied = position;
+    }
+
+    fn applied(&self) -> Position {
+        self.applied
+    }
+
+    fn read(&self, query: Query) -> Response {
+        let revision = self.revision;
+        match query {
+            Query::Range(request) => self.view().range(&request).map(Answer::Range),
+            Query::Txn(request) => self.read_txn(&request).map(Answer::Txn),
+            Query::Members => Ok(Answer::Members(self.members.answer())),
+            Query::Status => Ok(Answer::Status(self.status())),
+            Query::Lease { id, keys } => Ok(Answer::Lease { revision, lease: self.leases.answer(id, keys) }),
+            Query::Leases => Ok(Answer::Leases { revision, ids: self.leases.ids().collect() }),
+            Query::HashKv { revision } => self.hash_kv(revision).map(Answer::HashKv),
+        }
+    }
+
+    fn lead(&mut self, _now: Instant) {}
+
+    /// Leases do not run out by themselves yet, so there is nothing to wait for.
+    fn deadline(&self) -> Instant {
+        Instant::NEVER
+    }
+
+    fn due(&mut self, _now: Instant) -> Vec<Command> {
+        Vec::new()
+    }
+
+    fn begin_snapshot(&mut self) -> Cursor {
+        self.begin()
+    }
+
+    fn snapshot_chunk(&self, cursor: &mut Cursor, budget: usize) -> Option<Bytes> {
+        self.chunk(cursor, budget)
+    }
+
+    fn end_snapshot(&mut self, cursor: Cursor) {
+        self.end(cursor);
+    }
+
+    fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Keyspace<V>, RestoreError> {
+        Keyspace::from_chunks(chunks)
+    }
+}
+
+impl<V: Values> fmt::Debug for Keyspace<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyspace")
+            .field("applied", &self.applied)
+            .field("revision", &self.revision)
+            .field("compacted", &self.compacted)
+            .field("keys", &self.index.alive())
+            .finish_non_exhaustive()
+    }
+}

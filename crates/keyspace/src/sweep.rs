@@ -1,0 +1,79 @@
+//! Compaction: at once for readers, little by little for memory.
+//!
+//! A compaction moves the border below which nothing can be read, and that is all that clients see. What it made unreadable is
+//! swept up later, a few keys with every command that is applied and as many as [`Keyspace::sweep`] is told to, in a round
+//! over the index:
+//!
+//! ```text
+//!   first key ──── next ───────────── last key        first part of a round: from `next` to the last key
+//!   first key ──── until                              second part: what lay before `next` when a newer compaction came
+//! ```
+//!
+//! A snapshot in progress holds the sweep back if it began before the compaction: it may still need what would be swept up.
+
+use crate::{CompactRequest, Keyspace, KeyspaceError, Values};
+use bytes::Bytes;
+
+/// How much every command sweeps: keys looked at and changes forgotten. Costs about as much as a put.
+const PER_COMMAND: usize = 16;
+
+/// A round over the index.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Sweep {
+    compacted: i64,
+    /// The first key not seen yet.
+    next: Bytes,
+    /// Where this part of the round ends; `None`: with the last key.
+    end: Option<Bytes>,
+    /// Where the second part ends, if there is one to come.
+    until: Option<Bytes>,
+}
+
+impl<V: Values> Keyspace<V> {
+    pub(crate) fn compact(&mut self, request: CompactRequest) -> Result<(), KeyspaceError> {
+        if request.revision <= self.compacted {
+            return Err(KeyspaceError::Compacted);
+        }
+        if request.revision > self.revision {
+            return Err(KeyspaceError::FutureRevision);
+        }
+        self.compacted = request.revision;
+        // A round in progress goes on with the new border, and then sees again what it saw with the old one. (Starting over instead
+        // could keep it from ever reaching the end.)
+        let next = self.sweep.take().map(|sweep| sweep.next).unwrap_or_default();
+        let until = Some(next.clone()).filter(|next| !next.is_empty());
+        self.sweep = Some(Sweep { compacted: request.revision, next, end: None, until });
+        Ok(())
+    }
+
+    /// Frees about `budget` changes that a compaction made unreadable, or looks at as many keys for them. Returns whether there is
+    /// more to do. Who has time calls it again and again: a compaction with `physical` is to be answered when there is not.
+    ///
+    /// Nothing that clients can see depends on it but the size of the store.
+    pub fn sweep(&mut self, mut budget: usize) -> bool {
+        let Some(sweep) = &mut self.sweep else { return false };
+        if self.pins.values().any(|&pinned| pinned < sweep.compacted) {
+            return true;
+        }
+        let Keyspace { index, values, .. } = self;
+        while budget > 0 {
+            let forgotten = |at| values.remove(at);
+            match index.forget(sweep.compacted, &sweep.next, sweep.end.as_ref(), &mut budget, forgotten) {
+                Some(next) => sweep.next = next,
+                None if sweep.until.is_some() => {
+                    sweep.next = Bytes::new();
+                    sweep.end = sweep.until.take();
+                }
+                None => {
+                    self.sweep = None;
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    pub(crate) fn sweep_a_little(&mut self) {
+        self.sweep(PER_COMMAND);
+    }
+}

@@ -1,0 +1,94 @@
+//! Where the history itself is kept: every change by its revision.
+
+use crate::{KeyValue, Revision};
+use alloc::collections::BTreeMap;
+use bytes::Bytes;
+
+/// What one revision did to one key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// It was written. `mod_revision` is the revision's `main`.
+    Put(KeyValue),
+    /// It was deleted.
+    Delete {
+        /// The key.
+        key: Bytes,
+    },
+}
+
+impl Change {
+    /// The key that changed.
+    pub fn key(&self) -> &Bytes {
+        match self {
+            Change::Put(kv) => &kv.key,
+            Change::Delete { key } => key,
+        }
+    }
+}
+
+/// The store of changes. The index ([`crate::Keyspace`] keeps it in memory) knows which revisions exist; this knows what they say.
+///
+/// Changes come in order of revision and never change again; they go when a compaction has made them unreadable. What was put can be
+/// got at once, however the store delays its own writes: the machine reads what it wrote a step ago.
+pub trait Values {
+    /// Keeps a change. `at` is greater than every revision before it.
+    fn put(&mut self, at: Revision, change: Change);
+
+    /// The change at `at`.
+    fn get(&self, at: Revision) -> Option<Change>;
+
+    /// Forgets a change that is there.
+    fn remove(&mut self, at: Revision);
+
+    /// All changes from `from` on, in order.
+    fn scan(&self, from: Revision) -> impl Iterator<Item = (Revision, Change)>;
+
+    /// How many bytes the changes take: an estimate.
+    fn bytes(&self) -> u64;
+}
+
+/// Changes in memory.
+#[derive(Debug, Default)]
+pub struct MemoryValues {
+    changes: BTreeMap<Revision, Change>,
+    bytes: u64,
+}
+
+/// What a change takes beside its key and value: the numbers, and the node of the map.
+const OVERHEAD: usize = size_of::<(Revision, Change)>();
+
+impl MemoryValues {
+    fn size(change: &Change) -> u64 {
+        let value = match change {
+            Change::Put(kv) => kv.value.len(),
+            Change::Delete { .. } => 0,
+        };
+        (OVERHEAD + change.key().len() + value) as u64
+    }
+}
+
+impl Values for MemoryValues {
+    fn put(&mut self, at: Revision, change: Change) {
+        debug_assert!(self.changes.last_key_value().is_none_or(|(&last, _)| last < at), "changes go forward");
+        self.bytes += Self::size(&change);
+        self.changes.insert(at, change);
+    }
+
+    fn get(&self, at: Revision) -> Option<Change> {
+        self.changes.get(&at).cloned()
+    }
+
+    fn remove(&mut self, at: Revision) {
+        if let Some(change) = self.changes.remove(&at) {
+            self.bytes -= Self::size(&change);
+        }
+    }
+
+    fn scan(&self, from: Revision) -> impl Iterator<Item = (Revision, Change)> {
+        self.changes.range(from..).map(|(&at, change)| (at, change.clone()))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
