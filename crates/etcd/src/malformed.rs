@@ -95,4 +95,12 @@ pub enum Malformed {
         /// The one in the context.
         context: u64,
     },
+
+    /// A command that changes what we do not keep.
+    #[error("{0}: not supported, and members would differ if it were passed over")]
+    Unsupported(String),
+
+    /// A request of the log that says nothing we know: a newer etcd's, perhaps.
+    #[error("a request of an unknown kind")]
+    UnknownRequest,
 }
