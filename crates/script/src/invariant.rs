@@ -206,3 +206,72 @@ pub(crate) fn logs_match(logs: &BTreeMap<NodeId, &Image>) -> Result<(), Violatio
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use consensus::EntryKind;
+
+    fn entry(epoch: u64, index: u64, data: &'static str) -> Entry {
+        Entry { position: Position::new(epoch, index), kind: EntryKind::Command, data: Bytes::from_static(data.as_bytes()) }
+    }
+
+    fn log(entries: &[Entry]) -> Image {
+        Image { entries: entries.to_vec(), ..Image::default() }
+    }
+
+    #[test]
+    fn one_leader_an_epoch_and_it_has_what_is_committed() {
+        let mut ghost = Ghost::default();
+        ghost.applies(NodeId(1), 0, &entry(1, 1, "x")).unwrap();
+        let full = log(&[entry(1, 1, "x")]);
+        ghost.leads(NodeId(1), 2, &full).unwrap();
+        ghost.leads(NodeId(1), 2, &full).unwrap();
+        assert!(matches!(ghost.leads(NodeId(2), 2, &full), Err(Violation::TwoLeaders { .. })));
+        assert!(matches!(ghost.leads(NodeId(2), 3, &log(&[])), Err(Violation::LeaderLacks { .. })));
+    }
+
+    #[test]
+    fn one_vote_an_epoch_and_no_way_back() {
+        let mut ghost = Ghost::default();
+        let promise = |epoch, vote| Promise { epoch, vote: Some(NodeId(vote)), ..Promise::default() };
+        ghost.promises(NodeId(1), &promise(3, 1)).unwrap();
+        assert!(matches!(ghost.promises(NodeId(1), &promise(3, 2)), Err(Violation::TwoVotes { .. })));
+        assert!(matches!(ghost.promises(NodeId(1), &promise(2, 2)), Err(Violation::PromiseWentBack { .. })));
+        ghost.promises(NodeId(1), &promise(4, 2)).unwrap();
+    }
+
+    #[test]
+    fn the_same_entry_is_applied_everywhere() {
+        let mut ghost = Ghost::default();
+        ghost.applies(NodeId(1), 0, &entry(1, 1, "x")).unwrap();
+        ghost.applies(NodeId(2), 0, &entry(1, 1, "x")).unwrap();
+        assert!(matches!(ghost.applies(NodeId(3), 0, &entry(1, 1, "y")), Err(Violation::AppliedOtherwise { .. })));
+        assert_eq!(ghost.missing(0, 1), Some(&entry(1, 1, "x")));
+        assert_eq!(ghost.missing(1, 1), None);
+    }
+
+    #[test]
+    fn committed_means_synced_on_a_quorum() {
+        let (full, empty) = (log(&[entry(1, 1, "x")]), log(&[]));
+        let configuration = Configuration::of([NodeId(1), NodeId(2), NodeId(3)]);
+        let mut one = BTreeMap::from([(NodeId(1), &full), (NodeId(2), &empty), (NodeId(3), &empty)]);
+        let commit =
+            |synced: &BTreeMap<NodeId, &Image>| Ghost::default().commits(NodeId(1), Position::new(1, 1), &configuration, synced);
+        assert!(matches!(commit(&one), Err(Violation::NotOnQuorum { .. })));
+        one.insert(NodeId(3), &full);
+        commit(&one).unwrap();
+    }
+
+    #[test]
+    fn logs_that_agree_in_one_entry_agree_before_it() {
+        let a = log(&[entry(1, 1, "x"), entry(2, 2, "y")]);
+        let b = log(&[entry(1, 1, "x"), entry(2, 2, "y"), entry(2, 3, "z")]);
+        let c = log(&[entry(1, 1, "other"), entry(2, 2, "y")]);
+        let behind = Image { base: Position::new(1, 1), entries: vec![entry(2, 2, "y")], ..Image::default() };
+        logs_match(&BTreeMap::from([(NodeId(1), &a), (NodeId(2), &b), (NodeId(3), &behind)])).unwrap();
+        let differ = logs_match(&BTreeMap::from([(NodeId(1), &a), (NodeId(2), &c)]));
+        assert!(matches!(differ, Err(Violation::LogsDiffer { .. })));
+    }
+}

@@ -3,6 +3,7 @@
 use crate::disk::SavedSnapshot;
 use crate::network::Flight;
 use crate::protocol::{Outcome, Protocol};
+use crate::transcript::Fate;
 use crate::words;
 use crate::world::World;
 use bytes::Bytes;
@@ -142,7 +143,9 @@ impl<P: Protocol> World<P> {
             self.tell_sending(from, sending);
             return self.lose(flight);
         }
-        if !self.flowing {
+        if self.humming && P::is_routine(&flight.message) {
+            self.transcript.count(from, to, P::name(&flight.message), Fate::Sent);
+        } else if !self.flowing {
             let told = P::tell(&flight.message);
             if sending.told != told {
                 self.tell_sending(from, sending);

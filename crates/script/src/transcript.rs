@@ -10,8 +10,19 @@ pub(crate) struct Transcript {
     lines: Vec<String>,
     /// The moment under which the last line stands; a later one gets a heading.
     shown: Instant,
-    /// Messages that changed nothing, by what they were called and whether they arrived.
-    routine: BTreeMap<(&'static str, bool), Counts>,
+    /// Messages that were not told one by one, by their name and fate.
+    routine: BTreeMap<(&'static str, Fate), Counts>,
+}
+
+/// What became of a message that is only counted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fate {
+    /// It is under way.
+    Sent,
+    /// It arrived and changed nothing.
+    Arrived,
+    /// It was lost.
+    Lost,
 }
 
 /// How many messages went from whom to whom.
@@ -44,17 +55,21 @@ impl Transcript {
         self.lines.insert(at + usize::from(headed), line);
     }
 
-    /// Counts a message that changed nothing.
-    pub(crate) fn count(&mut self, from: NodeId, to: NodeId, name: &'static str, arrived: bool) {
-        *self.routine.entry((name, arrived)).or_default().entry((from, to)).or_default() += 1;
+    /// Counts a message instead of telling of it.
+    pub(crate) fn count(&mut self, from: NodeId, to: NodeId, name: &'static str, fate: Fate) {
+        *self.routine.entry((name, fate)).or_default().entry((from, to)).or_default() += 1;
     }
 
     /// Everything, to be printed.
     pub(crate) fn finish(&mut self) -> String {
-        for ((name, arrived), links) in std::mem::take(&mut self.routine) {
-            let verb = if arrived { "arrived" } else { "lost" };
+        for ((name, fate), links) in std::mem::take(&mut self.routine) {
+            let verb = match fate {
+                Fate::Sent => "sent",
+                Fate::Arrived => "arrived, changing nothing",
+                Fate::Lost => "lost",
+            };
             let links: Vec<String> = links.into_iter().map(|((from, to), n)| format!("{from} → {to} {n}×")).collect();
-            self.lines.push(format!("({name} {verb}, changing nothing: {})", links.join(", ")));
+            self.lines.push(format!("({name} {verb}: {})", links.join(", ")));
         }
         let mut text = self.lines.join("\n");
         self.lines.clear();

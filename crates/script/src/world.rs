@@ -5,7 +5,7 @@ use crate::invariant::{self, Ghost};
 use crate::member::Member;
 use crate::network::{Flight, Network};
 use crate::protocol::{Outcome, Protocol};
-use crate::transcript::Transcript;
+use crate::transcript::{Fate, Transcript};
 use consensus::{Configuration, Consensus, Instant, NodeId};
 use core::fmt;
 use core::time::Duration;
@@ -24,6 +24,8 @@ pub struct World<P: Protocol> {
     pub(crate) transcript: Transcript,
     /// Whether messages arrive at once, so that what is sent need not be told.
     pub(crate) flowing: bool,
+    /// Whether only a message that is not routine need be told of.
+    pub(crate) humming: bool,
     /// How often in a row a deadline was no later than the clock.
     pub(crate) idle: u32,
 }
@@ -71,6 +73,7 @@ impl<P: Protocol> World<P> {
             ghost: Ghost::default(),
             transcript: Transcript::default(),
             flowing: false,
+            humming: false,
             idle: 0,
         }
     }
@@ -112,7 +115,7 @@ impl<P: Protocol> World<P> {
         let before = self.transcript.len();
         self.receive(flight)?;
         if routine && self.transcript.len() == before {
-            self.transcript.count(from, to, name, true);
+            self.transcript.count(from, to, name, Fate::Arrived);
         } else {
             // The line belongs above what follows from it.
             let now = self.now;
@@ -129,7 +132,7 @@ impl<P: Protocol> World<P> {
     pub(crate) fn lose(&mut self, flight: Flight<P::Message>) -> Outcome {
         let (from, to) = (flight.from, flight.to);
         if self.flowing && P::is_routine(&flight.message) {
-            self.transcript.count(from, to, P::name(&flight.message), false);
+            self.transcript.count(from, to, P::name(&flight.message), Fate::Lost);
         } else {
             self.say(format!("{from} ✗ {to} {}", P::tell(&flight.message)));
         }
