@@ -65,9 +65,8 @@ fn request(id: u64, command: &Command) -> InternalRaftRequest {
         }
         Command::LeaseRevoke { id } => request.lease_revoke = Some(pb::LeaseRevokeRequest { id: *id }),
         Command::LeaseCheckpoint(checkpoints) => {
-            let checkpoints = checkpoints.iter().map(|&LeaseCheckpoint { id, remaining_ttl }| {
-                pb::LeaseCheckpoint { id, remaining_ttl }
-            });
+            let checkpoints =
+                checkpoints.iter().map(|&LeaseCheckpoint { id, remaining_ttl }| pb::LeaseCheckpoint { id, remaining_ttl });
             request.lease_checkpoint = Some(pb::LeaseCheckpointRequest { checkpoints: checkpoints.collect() });
         }
         Command::Alarm(alarm) => request.alarm = Some(alarm.into()),
@@ -146,9 +145,8 @@ fn command(mut request: InternalRaftRequest) -> Result<Option<Command>, Malforme
     } else if let Some(pb::LeaseRevokeRequest { id }) = request.lease_revoke.take() {
         Command::LeaseRevoke { id }
     } else if let Some(pb::LeaseCheckpointRequest { checkpoints }) = request.lease_checkpoint.take() {
-        let checkpoints = checkpoints.into_iter().map(|pb::LeaseCheckpoint { id, remaining_ttl }| {
-            LeaseCheckpoint { id, remaining_ttl }
-        });
+        let checkpoints =
+            checkpoints.into_iter().map(|pb::LeaseCheckpoint { id, remaining_ttl }| LeaseCheckpoint { id, remaining_ttl });
         Command::LeaseCheckpoint(checkpoints.collect())
     } else if let Some(alarm) = request.alarm.take() {
         Command::Alarm(alarm_command(alarm)?)

@@ -7,10 +7,10 @@
 //! | update | UpdateNode (2) | the member |
 //! | remove | RemoveNode (1) | none |
 
-use crate::json::{self, Member};
-use crate::peer::raftpb::{field, open};
-use crate::pb::raftpb as pb;
 use crate::Malformed;
+use crate::json::{self, Member};
+use crate::pb::raftpb as pb;
+use crate::peer::raftpb::{field, open};
 use bytes::{BufMut, Bytes, BytesMut};
 use keyspace::MemberChange;
 use prost::Message as _;
@@ -110,12 +110,9 @@ fn context(change: &MemberChange) -> String {
     match change {
         MemberChange::Add(member) => json::to_string(&Member::from(member.clone())),
         MemberChange::Promote { id } => json::to_string(&Promotion { id: *id, peer_urls: None, is_promote: true }),
-        MemberChange::Update { id, peer_urls, is_learner } => json::to_string(&Member {
-            id: *id,
-            peer_urls: peer_urls.clone(),
-            is_learner: *is_learner,
-            ..Member::default()
-        }),
+        MemberChange::Update { id, peer_urls, is_learner } => {
+            json::to_string(&Member { id: *id, peer_urls: peer_urls.clone(), is_learner: *is_learner, ..Member::default() })
+        }
         MemberChange::Remove { .. } => String::new(),
     }
 }

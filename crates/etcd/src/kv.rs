@@ -103,9 +103,7 @@ fn op_answer(answer: OpAnswer) -> pb::ResponseOp {
     let response = match answer {
         OpAnswer::Range(range) => Some(Response::ResponseRange(range_answer(inner(range.revision), range))),
         OpAnswer::Put(put) => Some(Response::ResponsePut(put_answer(inner(put.revision), put))),
-        OpAnswer::DeleteRange(delete) => {
-            Some(Response::ResponseDeleteRange(delete_range_answer(inner(delete.revision), delete)))
-        }
+        OpAnswer::DeleteRange(delete) => Some(Response::ResponseDeleteRange(delete_range_answer(inner(delete.revision), delete))),
         OpAnswer::Txn(txn) => Some(Response::ResponseTxn(txn_answer(inner(txn.revision), txn))),
         OpAnswer::Empty => None,
     };
@@ -285,7 +283,12 @@ impl From<pb::Compare> for Compare {
             Ok(CompareResult::NotEqual) => Relation::NotEqual,
             Err(_) => Relation::Undefined(compare.result),
         };
-        Compare { relation, operand: operand(compare.target, compare.target_union), key: compare.key, range_end: compare.range_end }
+        Compare {
+            relation,
+            operand: operand(compare.target, compare.target_union),
+            key: compare.key,
+            range_end: compare.range_end,
+        }
     }
 }
 

@@ -25,12 +25,12 @@ impl RequestIds {
     /// For a member that starts so long after 1970.
     pub fn new(member: NodeId, since_1970: Duration) -> RequestIds {
         let milliseconds = since_1970.as_millis() as u64; // 5 bytes of it count
-        RequestIds { prefix: member.0 << SUFFIX_BITS, suffix: milliseconds << COUNTER_BITS & SUFFIX }
+        RequestIds { prefix: member.0 << SUFFIX_BITS, suffix: (milliseconds << COUNTER_BITS) & SUFFIX }
     }
 
     /// The next id.
     pub fn next_request(&mut self) -> u64 {
-        self.suffix = self.suffix + 1 & SUFFIX;
+        self.suffix = (self.suffix + 1) & SUFFIX;
         self.prefix | self.suffix
     }
 

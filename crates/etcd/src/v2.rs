@@ -5,11 +5,11 @@
 //! | PUT `/0/members/<hex>/attributes` | `{"name":…,"clientURLs":[…]}` |
 //! | PUT `/0/version` | `3.5.0` |
 
+use crate::Malformed;
 use crate::json::{self, Attributes};
 use crate::pb::etcdserverpb::Request;
 use crate::peer::http::parse_id;
 use crate::peer::raftpb::{field, open};
-use crate::Malformed;
 use bytes::{BufMut, Bytes, BytesMut};
 use consensus::NodeId;
 use keyspace::Command;

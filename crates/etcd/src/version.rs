@@ -29,9 +29,9 @@ impl Version {
     /// The version that `text` spells; `None` if it is none.
     pub fn parse(text: &str) -> Option<Version> {
         let numbers = &text[..text.find(['-', '+']).unwrap_or(text.len())];
-        let mut parts = numbers.split('.').map(|part| {
-            if part.bytes().all(|byte| byte.is_ascii_digit()) { part.parse::<u64>().ok() } else { None }
-        });
+        let mut parts = numbers
+            .split('.')
+            .map(|part| if part.bytes().all(|byte| byte.is_ascii_digit()) { part.parse::<u64>().ok() } else { None });
         let version = Version { major: parts.next()??, minor: parts.next()??, patch: parts.next()?? };
         if parts.next().is_none() { Some(version) } else { None }
     }
@@ -63,7 +63,8 @@ mod tests {
         assert_eq!(spells("3.5.16").as_deref(), Some("3.5.16"));
         assert_eq!(spells("3.7.0-rc.0").as_deref(), Some("3.7.0"));
         assert_eq!(spells("3.7.0+git").as_deref(), Some("3.7.0"));
-        for text in ["", "3", "3.5", "3.5.", "3.5.16.1", "3.x.0", "v3.5.16", "3.+5.1", "not_decided", "99999999999999999999.0.0"] {
+        for text in ["", "3", "3.5", "3.5.", "3.5.16.1", "3.x.0", "v3.5.16", "3.+5.1", "not_decided", "99999999999999999999.0.0"]
+        {
             assert_eq!(spells(text), None, "{text}");
         }
     }

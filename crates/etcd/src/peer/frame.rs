@@ -24,7 +24,9 @@ pub fn encode(envelope: &Envelope, out: &mut BytesMut) {
     let length = message::encoded_len(envelope);
     out.reserve(HEAD + length);
     out.put_u64(length as u64);
+    let begin = out.len();
     message::encode(envelope, out);
+    assert_eq!(out.len() - begin, length, "a message of another length than announced: {envelope:?}");
 }
 
 /// Appends what shows that the connection lives.

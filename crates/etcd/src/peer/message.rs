@@ -68,9 +68,7 @@ fn fields(envelope: &Envelope) -> Fields<'_> {
     let Envelope { from, to, message: Message { term, body } } = envelope;
     let plain = Fields { to: to.0, from: from.0, term: *term, ..Fields::default() };
     match body {
-        Body::RequestPreVote { last } => {
-            Fields { kind: kind::PRE_VOTE, log_term: last.epoch, index: last.index, ..plain }
-        }
+        Body::RequestPreVote { last } => Fields { kind: kind::PRE_VOTE, log_term: last.epoch, index: last.index, ..plain },
         Body::PreVote { granted } => Fields { kind: kind::PRE_VOTE_RESP, reject: !granted, ..plain },
         Body::RequestVote { last, transfer } => Fields {
             kind: kind::VOTE,
@@ -101,19 +99,13 @@ fn fields(envelope: &Envelope) -> Fields<'_> {
         Body::HeartbeatAck { context } => Fields { kind: kind::HEARTBEAT_RESP, context, ..plain },
         Body::InstallSnapshot { snapshot } => Fields { kind: kind::SNAP, snapshot: Some(snapshot), ..plain },
         // Whoever forwards a client's wish speaks beside the terms: Go's receivers take term 0 for "not about terms".
-        Body::Propose { proposals } => {
-            Fields { kind: kind::PROP, term: 0, entries: Entries::Proposals(proposals), ..plain }
-        }
-        Body::ReadIndex { context } => {
-            Fields { kind: kind::READ_INDEX, term: 0, entries: Entries::Context(context), ..plain }
-        }
+        Body::Propose { proposals } => Fields { kind: kind::PROP, term: 0, entries: Entries::Proposals(proposals), ..plain },
+        Body::ReadIndex { context } => Fields { kind: kind::READ_INDEX, term: 0, entries: Entries::Context(context), ..plain },
         Body::ReadIndexReady { context, index } => {
             Fields { kind: kind::READ_INDEX_RESP, index: *index, entries: Entries::Context(context), ..plain }
         }
         // The field that names the sender in every other message names the transferee in this one.
-        Body::TransferLeadership { to: transferee } => {
-            Fields { kind: kind::TRANSFER_LEADER, from: transferee.0, ..plain }
-        }
+        Body::TransferLeadership { to: transferee } => Fields { kind: kind::TRANSFER_LEADER, from: transferee.0, ..plain },
         Body::TimeoutNow => Fields { kind: kind::TIMEOUT_NOW, ..plain },
     }
 }
@@ -122,8 +114,7 @@ fn fields(envelope: &Envelope) -> Fields<'_> {
 ///
 /// Everything is copied out of `data`: entries may live long in memory, and would keep the buffer of a whole connection.
 pub fn decode(remote: NodeId, data: &[u8]) -> Result<Received, Malformed> {
-    let message =
-        pb::Message::decode(data).map_err(|source| Malformed::Protobuf { what: "raftpb.Message", source })?;
+    let message = pb::Message::decode(data).map_err(|source| Malformed::Protobuf { what: "raftpb.Message", source })?;
     let (from, to) = (NodeId(message.from()), NodeId(message.to()));
     if message.r#type() == kind::HEARTBEAT && from.0 == 0 && to.0 == 0 {
         return Ok(Received::LinkHeartbeat);
@@ -158,9 +149,7 @@ fn body(message: pb::Message) -> Result<Option<Body>, Malformed> {
         kind::SNAP => Body::InstallSnapshot { snapshot: snapshot(message)? },
         kind::PROP => propose(message)?,
         kind::READ_INDEX => Body::ReadIndex { context: only_entry(message)? },
-        kind::READ_INDEX_RESP => {
-            Body::ReadIndexReady { index: message.index(), context: only_entry(message)? }
-        }
+        kind::READ_INDEX_RESP => Body::ReadIndexReady { index: message.index(), context: only_entry(message)? },
         kind::TRANSFER_LEADER => Body::TransferLeadership { to: NodeId(message.from()) },
         kind::TIMEOUT_NOW => Body::TimeoutNow,
         _ => return Ok(None),

@@ -54,11 +54,8 @@ impl Encoder {
             encode_entries(entries, *commit, out);
             self.told.index += entries.len() as u64;
         } else {
-            let length = message::encoded_len(envelope);
-            out.reserve(1 + NUMBER + length);
             out.put_u8(MESSAGE);
-            out.put_u64(length as u64);
-            message::encode(envelope, out);
+            super::frame::encode(envelope, out);
             self.told = Position::new(term, entries.last().map_or(previous.index, |last| last.position.index));
         }
     }
@@ -164,8 +161,7 @@ impl Decoder {
         let partial = self.partial.as_mut().expect("next() asked");
         while partial.missing > 0 {
             let Some(frame) = framed(&self.buffer, "entry", LIMIT)? else { return Ok(None) };
-            let entry =
-                pb::Entry::decode(frame).map_err(|source| Malformed::Protobuf { what: "raftpb.Entry", source })?;
+            let entry = pb::Entry::decode(frame).map_err(|source| Malformed::Protobuf { what: "raftpb.Entry", source })?;
             let length = frame.len();
             let entry = follow(partial.last, self.told.epoch, entry)?;
             partial.last = entry.position;

@@ -72,8 +72,9 @@ impl Entries<'_> {
 impl Fields<'_> {
     /// How many bytes `write` writes.
     pub(super) fn size(&self) -> usize {
-        let mut size = 10 + numbers([u64::from(self.kind), self.to, self.from, self.term, self.log_term, self.index])
-            + numbers([self.commit, self.reject_hint]);
+        let mut size = 10 // tags
+            + numbers([u64::from(self.kind), self.to, self.from, self.term, self.log_term, self.index])
+            + numbers([self.commit, u64::from(self.reject), self.reject_hint]);
         self.entries.each(|kind, position, data| size += 1 + prefixed(entry_size(kind, position, data)));
         size += prefixed(snapshot_size(self.snapshot));
         if !self.context.is_empty() {
