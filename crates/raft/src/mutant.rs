@@ -4,7 +4,7 @@ use crate::Config;
 
 /// A mistake. Each bends one line, at the place where its rule acts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(not(feature = "mutants"), expect(dead_code, unreachable_pub, reason = "only the prover makes mistakes"))]
+#[cfg_attr(not(feature = "mutants"), expect(unreachable_pub, reason = "only the prover makes mistakes"))]
 pub enum Mutant {
     /// A vote leaves before it is on disk (against §5.2, thesis §3.8).
     VoteBeforeSync,

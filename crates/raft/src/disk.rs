@@ -1,0 +1,195 @@
+//! What is on its way to the disk, and what waits for it.
+//!
+//! Votes, answers to appends, and whatever is said in a term that is not yet on disk leave only after the sync that they depend on
+//! (Raft thesis §3.8). So a driver may carry out every output at once: the waiting happens here.
+//!
+//! ```text
+//!   step ── Persist(7) ──▶ disk        withheld: (7, Vote to 2), (7, Appended to 2)
+//!   step ── Persist(8) ──▶ disk        withheld: (7, ..), (7, ..), (8, Appended to 2)
+//!   Persisted(7) ──▶ synced grows, Vote and Appended leave
+//! ```
+//!
+//! A truncation voids older tickets for the positions that it cuts: when entry 12 of term 1 is being written, cut and written anew
+//! as entry 12 of term 2, then the first write's confirmation says nothing about the second's entry.
+
+use crate::{Body, Message};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use consensus::{Append, Instant, NodeId, Persist, Promise, Ticket};
+use core::time::Duration;
+
+/// The member's view of its disk.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk {
+    /// The ticket that the next Persist gets.
+    next: Ticket,
+    confirmed: Ticket,
+    open: VecDeque<Open>,
+    withheld: Vec<Withheld>,
+    /// The log is synced up to here.
+    synced: u64,
+    /// What this step wants persisted.
+    promise_changed: bool,
+    append: Option<Append>,
+    /// Makes the current term and vote durable.
+    promised_by: Ticket,
+    /// The commit index that was last written.
+    committed: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    ticket: Ticket,
+    since: Instant,
+    /// The log will be synced up to here, unless a truncation voided it.
+    upto: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Withheld {
+    until: Ticket,
+    to: NodeId,
+    message: Message,
+}
+
+impl Disk {
+    pub(crate) fn new(synced: u64, committed: u64) -> Disk {
+        Disk {
+            next: Ticket(1),
+            confirmed: Ticket(0),
+            open: VecDeque::new(),
+            withheld: Vec::new(),
+            synced,
+            promise_changed: false,
+            append: None,
+            promised_by: Ticket(0),
+            committed,
+        }
+    }
+
+    /// The log is synced up to here.
+    pub(crate) fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    /// When the oldest write that is still open began.
+    pub(crate) fn open_since(&self) -> Option<Instant> {
+        self.open.front().map(|open| open.since)
+    }
+
+    /// For how long the oldest write has been open.
+    pub(crate) fn open_for(&self, now: Instant) -> Duration {
+        self.open_since().map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    /// The term or the vote changed: this step's Persist makes it durable.
+    pub(crate) fn on_promise(&mut self, term: u64) {
+        self.promise_changed = true;
+        self.promised_by = self.next;
+        // What was to be said in an older term is of no use to anybody now.
+        self.withheld.retain(|withheld| withheld.message.term >= term);
+    }
+
+    /// The log changed: this step's Persist makes that durable. `cut` says that entries were dropped first.
+    pub(crate) fn on_append(&mut self, append: Append, cut: bool) {
+        assert!(self.append.is_none(), "a step changes the log once");
+        let after = append.after.index;
+        if cut {
+            self.synced = self.synced.min(after);
+            for open in &mut self.open {
+                open.upto = open.upto.map(|upto| upto.min(after));
+            }
+            self.withheld.retain(|withheld| !matches!(withheld.message.body, Body::Appended { upto } if upto > after));
+        }
+        self.append = Some(append);
+    }
+
+    /// A snapshot took the place of the log, durably.
+    pub(crate) fn on_installed(&mut self, index: u64) {
+        self.synced = index;
+        self.committed = index;
+        for open in &mut self.open {
+            open.upto = None;
+        }
+        self.withheld.retain(|withheld| !matches!(withheld.message.body, Body::Appended { .. }));
+    }
+
+    /// What makes the current term and vote durable.
+    pub(crate) fn promised_by(&self) -> Ticket {
+        self.promised_by
+    }
+
+    /// What makes the log durable up to `index`.
+    pub(crate) fn synced_by(&self, index: u64) -> Ticket {
+        if index <= self.synced {
+            return Ticket(0);
+        }
+        let open = self.open.iter().find(|open| open.upto.is_some_and(|upto| upto >= index));
+        open.map_or(self.next, |open| open.ticket)
+    }
+
+    /// Whether this ticket was confirmed.
+    pub(crate) fn is_synced(&self, ticket: Ticket) -> bool {
+        ticket <= self.confirmed
+    }
+
+    /// Keeps a message until `until` is confirmed.
+    pub(crate) fn withhold(&mut self, until: Ticket, to: NodeId, message: Message) {
+        self.withheld.push(Withheld { until, to, message });
+    }
+
+    /// What this step wants persisted, as one. The commit index rides along: it is a hint, not worth a sync of its own.
+    pub(crate) fn flush(&mut self, now: Instant, promise: Promise) -> Option<Persist> {
+        if !self.promise_changed && self.append.is_none() {
+            return None;
+        }
+        let changed = self.promise_changed || promise.committed > self.committed;
+        self.promise_changed = false;
+        self.committed = promise.committed;
+        let ticket = self.next;
+        self.next = Ticket(ticket.0 + 1);
+        let append = self.append.take();
+        let upto = append.as_ref().map(|append| append.entries.last().map_or(append.after, |entry| entry.position).index);
+        self.open.push_back(Open { ticket, since: now, upto });
+        Some(Persist { ticket, promise: changed.then_some(promise), append })
+    }
+
+    /// Everything up to `ticket` is synced: the messages that waited for it, in the order in which they were withheld.
+    pub(crate) fn on_persisted(&mut self, ticket: Ticket) -> Vec<(NodeId, Message)> {
+        assert!(ticket < self.next, "{ticket:?} was never given out");
+        self.confirmed = self.confirmed.max(ticket);
+        while let Some(open) = self.open.front() {
+            if open.ticket > ticket {
+                break;
+            }
+            self.synced = self.synced.max(open.upto.unwrap_or(0));
+            self.open.pop_front();
+        }
+        let confirmed = self.confirmed;
+        let mut free: Vec<(NodeId, Message)> =
+            self.withheld.extract_if(.., |withheld| withheld.until <= confirmed).map(|free| (free.to, free.message)).collect();
+        drop_overtaken(&mut free);
+        free
+    }
+
+    /// Whether all that was to leave has left or waits for an open write.
+    pub(crate) fn is_consistent(&self) -> bool {
+        self.confirmed < self.next
+            && self.withheld.iter().all(|withheld| withheld.until > self.confirmed && withheld.until < self.next)
+            && self.open.iter().all(|open| open.ticket > self.confirmed)
+    }
+}
+
+/// Of several answers to appends that become free at once, the last says it all.
+fn drop_overtaken(free: &mut Vec<(NodeId, Message)>) {
+    let mut said: BTreeMap<(NodeId, u64), u64> = BTreeMap::new();
+    free.reverse();
+    free.retain(|(to, message)| {
+        let Body::Appended { upto } = message.body else { return true };
+        let said = said.entry((*to, message.term)).or_insert(0);
+        let news = upto > *said || upto == 0;
+        *said = upto.max(*said);
+        news
+    });
+    free.reverse();
+}

@@ -1,0 +1,112 @@
+//! Snapshots (Raft §7).
+//!
+//! ```text
+//!   leader    needs ≤ base ──▶ SendSnapshot ─ ─ ─ bytes ─ ─ ─▶ SnapshotSent ──▶ probe after it
+//!   follower                                   SnapshotArrived ──▶ InstallSnapshot ──▶ Installed ──▶ Appended
+//! ```
+
+use crate::{Body, Decision, Message, Raft};
+use consensus::{DropReason, Dropped, NodeId, Output, Snapshot};
+
+impl Raft {
+    /// A snapshot of our own is durable: the log up to `cut` goes.
+    pub(crate) fn on_snapshot_taken(&mut self, snapshot: Snapshot, cut: u64) {
+        assert!(cut <= snapshot.position.index, "the log is cut above what the snapshot covers");
+        if snapshot.position.index > self.snapshot.position.index {
+            self.snapshot = snapshot;
+        }
+        let cut = cut.min(self.applied).min(self.disk.synced());
+        if cut > self.history.base().index {
+            self.history.cut(cut);
+            self.cache.cut(cut);
+        }
+    }
+
+    /// A follower needs entries that the log no longer holds.
+    pub(crate) fn send_snapshot(&mut self, to: NodeId) {
+        let (now, timeout) = (self.now, self.config.election_timeout);
+        let base = self.history.base().index;
+        let index = self.snapshot.position.index.max(base);
+        let sending = self.sending.contains(&to);
+        let Some(progress) = self.follower(to) else { return };
+        // To somebody who does not listen it would be sent over and over.
+        if sending || progress.heard().is_none_or(|heard| now.since(heard) > timeout) {
+            return;
+        }
+        let needs = progress.next();
+        progress.snapshot(index);
+        self.sending.insert(to);
+        self.explain(Decision::SendsSnapshot { to, needs, base });
+        let message = Message { term: self.term, body: Body::InstallSnapshot { snapshot: self.snapshot.clone() } };
+        self.out.push(Output::SendSnapshot { to, message });
+    }
+
+    /// The transfer of a snapshot ended.
+    pub(crate) fn on_snapshot_sent(&mut self, to: NodeId, delivered: bool) {
+        self.sending.remove(&to);
+        if let Some(progress) = self.follower(to) {
+            progress.on_snapshot_sent(delivered);
+        }
+    }
+
+    /// The leader of this term sent a snapshot, which is here whole.
+    pub(crate) fn on_snapshot_arrived(&mut self, leader: NodeId, snapshot: Snapshot) {
+        self.follow(leader);
+        let position = snapshot.position;
+        if self.installing.is_some() {
+            self.drop_snapshot(DropReason::Busy);
+            return;
+        }
+        if position.index > self.committed && self.history.holds(position) {
+            // The entries are here: what the leader snapshotted is committed, so they are.
+            self.commit_to(position.index);
+        }
+        if position.index <= self.committed {
+            self.refuse_snapshot(leader, position.index, DropReason::Stale);
+            self.answer_append(leader, self.committed);
+            return;
+        }
+        let known = snapshot.configuration.members().next().is_some();
+        if known && !snapshot.configuration.contains(self.id()) {
+            self.refuse_snapshot(leader, position.index, DropReason::BadTarget);
+            return;
+        }
+        self.installing = Some(snapshot.clone());
+        self.out.push(Output::InstallSnapshot { snapshot });
+    }
+
+    /// A snapshot that nobody can use here.
+    pub(crate) fn refuse_snapshot(&mut self, from: NodeId, index: u64, reason: DropReason) {
+        self.explain(Decision::RefusedSnapshot { from, index, committed: self.committed });
+        self.drop_snapshot(reason);
+    }
+
+    /// A snapshot took the place of state machine and log, durably.
+    pub(crate) fn on_installed(&mut self, snapshot: Snapshot) {
+        self.installing = None;
+        let position = snapshot.position;
+        if position.index <= self.committed {
+            return;
+        }
+        // The snapshot's configuration and no other.
+        self.configuration = snapshot.configuration.clone();
+        self.snapshot = snapshot;
+        self.history.reset(position);
+        self.cache = crate::cache::Cache::new(position.index);
+        self.disk.on_installed(position.index);
+        self.committed = position.index;
+        self.applied = position.index;
+        self.applying = None;
+        // It may have become a voter by this, or none.
+        if let Some(leader) = self.leader() {
+            self.become_follower(Some(leader));
+            self.answer_append(leader, position.index);
+        } else {
+            self.become_follower(None);
+        }
+    }
+
+    fn drop_snapshot(&mut self, reason: DropReason) {
+        self.out.push(Output::Drop { what: Dropped::Snapshot, reason });
+    }
+}
