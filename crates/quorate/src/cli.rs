@@ -1,0 +1,282 @@
+//! The command line, except for `quorate etcd`, whose flags are etcd's and stand in `member::flags`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One binary that replaces etcd.
+#[derive(Parser)]
+#[command(name = "quorate", version = crate::version(), max_term_width = 120, after_help = "Start here: quorate dev")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// A cluster on this machine, one process per member; shows who leads, Ctrl-C ends it
+    Dev(Dev),
+    /// One member, with etcd's own flags, ETCD_* variables and YAML file (see quorate etcd --help)
+    #[command(disable_help_flag = true)]
+    Etcd {
+        /// etcd's flags
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
+    /// Read a key, or many
+    Get(Get),
+    /// Write a key
+    Put(Put),
+    /// Delete a key, or many
+    Del(Del),
+    /// How each member is
+    Status(Client),
+    /// Who is in the cluster
+    Member {
+        #[command(subcommand)]
+        action: Member,
+    },
+    /// Run, replay and explain simulated clusters by seed
+    Sim(Sim),
+    /// Measure, ours or theirs
+    Bench {
+        #[command(subcommand)]
+        action: Bench,
+    },
+    /// Prints the table of flags for COMPATIBILITY.md
+    #[command(hide = true)]
+    FlagTable,
+}
+
+/// How to reach a cluster and how to print.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Client {
+    /// Members to ask, apart by commas [default: those of a running `quorate dev`, else 127.0.0.1:2379]
+    #[arg(long, value_delimiter = ',', env = "ETCDCTL_ENDPOINTS")]
+    pub(crate) endpoints: Vec<String>,
+    /// How to print
+    #[arg(short = 'w', long = "write-out")]
+    pub(crate) output: Option<OutputForm>,
+    /// How long to try, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "8", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum OutputForm {
+    /// As etcdctl's: bare keys and values
+    Simple,
+    /// For people
+    Table,
+    /// As etcdctl's: keys and values in base64
+    Json,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Get {
+    /// The key, or where the range begins
+    pub(crate) key: String,
+    /// Where the range ends (not part of it)
+    pub(crate) range_end: Option<String>,
+    /// All keys that begin with KEY
+    #[arg(long, conflicts_with_all = ["range_end", "from_key"])]
+    pub(crate) prefix: bool,
+    /// All keys from KEY on
+    #[arg(long, conflicts_with = "range_end")]
+    pub(crate) from_key: bool,
+    /// At most so many keys; 0: all
+    #[arg(long, default_value_t = 0)]
+    pub(crate) limit: i64,
+    /// As of this revision; 0: now
+    #[arg(long, default_value_t = 0)]
+    pub(crate) rev: i64,
+    /// Keys without their values
+    #[arg(long, conflicts_with = "print_value_only")]
+    pub(crate) keys_only: bool,
+    /// How many keys there are, and nothing else
+    #[arg(long)]
+    pub(crate) count_only: bool,
+    /// Values without their keys
+    #[arg(long)]
+    pub(crate) print_value_only: bool,
+    /// In which order
+    #[arg(long)]
+    pub(crate) order: Option<Order>,
+    /// By what
+    #[arg(long)]
+    pub(crate) sort_by: Option<SortBy>,
+    /// l: as of now, confirmed by a quorum; s: whatever the member that answers has
+    #[arg(long, default_value = "l", value_parser = ["l", "s"])]
+    pub(crate) consistency: String,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Order {
+    #[value(alias = "ASCEND")]
+    Ascend,
+    #[value(alias = "DESCEND")]
+    Descend,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum SortBy {
+    #[value(alias = "KEY")]
+    Key,
+    #[value(alias = "VERSION")]
+    Version,
+    #[value(alias = "CREATE")]
+    Create,
+    #[value(alias = "MODIFY")]
+    Modify,
+    #[value(alias = "VALUE")]
+    Value,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Put {
+    /// The key
+    pub(crate) key: String,
+    /// Its value; read from standard input if absent
+    pub(crate) value: Option<String>,
+    /// Print what the key held before
+    #[arg(long)]
+    pub(crate) prev_kv: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Del {
+    /// The key, or where the range begins
+    pub(crate) key: String,
+    /// Where the range ends (not part of it)
+    pub(crate) range_end: Option<String>,
+    /// All keys that begin with KEY
+    #[arg(long, conflicts_with_all = ["range_end", "from_key"])]
+    pub(crate) prefix: bool,
+    /// All keys from KEY on
+    #[arg(long, conflicts_with = "range_end")]
+    pub(crate) from_key: bool,
+    /// Print what was deleted
+    #[arg(long)]
+    pub(crate) prev_kv: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Member {
+    /// Lists the members
+    List(Client),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Dev {
+    /// How many members
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub(crate) members: u16,
+    /// The first member's client port; the next member's is 100 higher, and each peer port one above the client port
+    #[arg(long, default_value_t = 2379)]
+    pub(crate) base_port: u16,
+    /// Where the members keep their data
+    #[arg(long, default_value = "quorate-dev")]
+    pub(crate) dir: PathBuf,
+    /// Delete what an earlier dev left there and start anew
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Leave a dead member dead
+    #[arg(long)]
+    pub(crate) no_restart: bool,
+    /// One line of JSON when ready, and one for each change of role
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Sim {
+    /// Which protocol
+    #[arg(long, default_value = "raft", value_parser = ["raft"])]
+    pub(crate) protocol: String,
+    /// Many seeds: 1..2000 has both ends
+    #[arg(long, value_name = "FROM..TO", conflicts_with = "seed")]
+    pub(crate) seeds: Option<String>,
+    /// One seed
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// How many members
+    #[arg(long, default_value_t = 5)]
+    pub(crate) members: u8,
+    /// How long the chaos lasts, in simulated seconds
+    #[arg(long, default_value_t = 60)]
+    pub(crate) seconds: u64,
+    /// Print the run in plain words; the same seed prints the same
+    #[arg(long, requires = "seed")]
+    pub(crate) trace: bool,
+    /// Switch a mechanism off, to see the harm: prevote, check-quorum, lease, early-election
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) off: Vec<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// How long the cluster takes no writes when its leader dies
+    Failover(Failover),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Failover {
+    /// Whose members: this binary's, or the Go etcd that `cargo xtask peers` fetched
+    #[arg(long, default_value = "quorate")]
+    pub(crate) peer: Whose,
+    /// The path of an etcd binary, for --peer etcd
+    #[arg(long)]
+    pub(crate) binary: Option<PathBuf>,
+    /// How often
+    #[arg(long, default_value_t = 20)]
+    pub(crate) kills: u32,
+    /// Stop the leader (SIGSTOP) instead of killing it (SIGKILL)
+    #[arg(long)]
+    pub(crate) hang: bool,
+    /// How many members
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=9))]
+    pub(crate) members: u16,
+    /// The members' --heartbeat-interval, in milliseconds
+    #[arg(long, default_value_t = 100)]
+    pub(crate) heartbeat_interval: u64,
+    /// The members' --election-timeout, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) election_timeout: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Whose {
+    Quorate,
+    Etcd,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.trim_end_matches('s').parse().map_err(|_| format!("{text:?} is no number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_may_be_fractions() {
+        assert_eq!(seconds("2.5s"), Ok(Duration::from_millis(2500)));
+        assert!(seconds("soon").is_err() && seconds("-1").is_err());
+    }
+}

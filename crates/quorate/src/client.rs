@@ -1,0 +1,39 @@
+//! The small client: `quorate get`, `put`, `del`, `status` and `member list`.
+//!
+//! It asks the members in turn. A read that fails is asked of the next one; a write only while it is certain that nobody can have
+//! written it, because a put that is sent twice could be written twice.
+
+mod actions;
+mod endpoints;
+mod reach;
+mod show;
+
+pub(crate) use actions::Action;
+pub(crate) use endpoints::{DevState, forget_dev, remember_dev};
+pub(crate) use reach::{channel, status_of};
+
+use std::process::ExitCode;
+
+/// Does one thing, prints its result, and says on standard error what went wrong.
+pub(crate) fn run(action: Action) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("quorate: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(actions::perform(action)) {
+        Ok(printed) => {
+            print!("{}", printed.text);
+            if let Some(note) = printed.note {
+                eprintln!("quorate: {note}");
+            }
+            printed.code
+        }
+        Err(trouble) => {
+            eprintln!("quorate: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}

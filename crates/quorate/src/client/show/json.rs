@@ -1,0 +1,121 @@
+//! etcdctl's JSON: Go's, of the protobuf messages. Bytes are base64, and what is zero is absent.
+
+use super::Statuses;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use etcd::pb::etcdserverpb::{DeleteRangeResponse, MemberListResponse, PutResponse, RangeResponse, ResponseHeader};
+use etcd::pb::mvccpb::KeyValue;
+use serde_json::{Map, Value};
+
+/// An object whose zero fields are left out.
+#[derive(Default)]
+struct Object(Map<String, Value>);
+
+impl Object {
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Object {
+        let value = value.into();
+        let zero = match &value {
+            Value::Null => true,
+            Value::Bool(value) => !value,
+            Value::Number(value) => value.as_i64() == Some(0),
+            Value::String(value) => value.is_empty(),
+            Value::Array(value) => value.is_empty(),
+            Value::Object(_) => false,
+        };
+        if !zero {
+            self.0.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    fn bytes(self, name: &str, bytes: &[u8]) -> Object {
+        self.with(name, STANDARD.encode(bytes))
+    }
+
+    fn line(self) -> String {
+        format!("{}\n", Value::Object(self.0))
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Value {
+        Value::Object(object.0)
+    }
+}
+
+pub(crate) fn range_json(answer: &RangeResponse) -> String {
+    Object::default()
+        .with("header", header(answer.header.as_ref()))
+        .with("kvs", answer.kvs.iter().map(key_value).collect::<Vec<Value>>())
+        .with("more", answer.more)
+        .with("count", answer.count)
+        .line()
+}
+
+pub(crate) fn put_json(answer: &PutResponse) -> String {
+    Object::default()
+        .with("header", header(answer.header.as_ref()))
+        .with("prev_kv", answer.prev_kv.as_ref().map_or(Value::Null, key_value))
+        .line()
+}
+
+pub(crate) fn del_json(answer: &DeleteRangeResponse) -> String {
+    Object::default()
+        .with("header", header(answer.header.as_ref()))
+        .with("deleted", answer.deleted)
+        .with("prev_kvs", answer.prev_kvs.iter().map(key_value).collect::<Vec<Value>>())
+        .line()
+}
+
+pub(crate) fn members_json(answer: &MemberListResponse) -> String {
+    let members = answer.members.iter().map(|member| {
+        Object::default()
+            .with("ID", member.id)
+            .with("name", member.name.clone())
+            .with("peerURLs", member.peer_ur_ls.clone())
+            .with("clientURLs", member.client_ur_ls.clone())
+            .with("isLearner", member.is_learner)
+            .into()
+    });
+    Object::default().with("header", header(answer.header.as_ref())).with("members", members.collect::<Vec<Value>>()).line()
+}
+
+/// Only the members that answered, as etcdctl has it.
+pub(crate) fn status_json(statuses: &Statuses) -> String {
+    let answered = statuses.iter().filter_map(|(endpoint, answer)| {
+        let status = answer.as_ref().ok()?;
+        let status = Object::default()
+            .with("header", header(status.header.as_ref()))
+            .with("version", status.version.clone())
+            .with("dbSize", status.db_size)
+            .with("leader", status.leader)
+            .with("raftIndex", status.raft_index)
+            .with("raftTerm", status.raft_term)
+            .with("raftAppliedIndex", status.raft_applied_index)
+            .with("errors", status.errors.clone())
+            .with("dbSizeInUse", status.db_size_in_use)
+            .with("isLearner", status.is_learner);
+        Some(Object::default().with("Endpoint", endpoint.clone()).with("Status", status).into())
+    });
+    format!("{}\n", Value::Array(answered.collect()))
+}
+
+fn header(header: Option<&ResponseHeader>) -> Object {
+    let Some(header) = header else { return Object::default() };
+    Object::default()
+        .with("cluster_id", header.cluster_id)
+        .with("member_id", header.member_id)
+        .with("revision", header.revision)
+        .with("raft_term", header.raft_term)
+}
+
+fn key_value(kv: &KeyValue) -> Value {
+    Object::default()
+        .bytes("key", &kv.key)
+        .with("create_revision", kv.create_revision)
+        .with("mod_revision", kv.mod_revision)
+        .with("version", kv.version)
+        .bytes("value", &kv.value)
+        .with("lease", kv.lease)
+        .into()
+}
