@@ -25,13 +25,15 @@ pub enum Malformed {
     },
 
     /// A length beyond what any sound sender announces.
-    #[error("{what} of {length} bytes; at most {limit} are taken")]
+    #[error("{what}: {length} {unit}; at most {limit} are taken")]
     TooLong {
         /// What has this length.
         what: &'static str,
-        /// Bytes announced.
+        /// What is counted.
+        unit: &'static str,
+        /// How many were announced.
         length: u64,
-        /// Bytes allowed.
+        /// How many are taken.
         limit: u64,
     },
 

@@ -86,7 +86,7 @@ pub(super) fn framed<'a>(buffer: &'a [u8], what: &'static str, limit: u64) -> Re
     let Some((head, rest)) = buffer.split_first_chunk::<HEAD>() else { return Ok(None) };
     let length = u64::from_be_bytes(*head);
     if length > limit {
-        return Err(Malformed::TooLong { what, length, limit });
+        return Err(Malformed::TooLong { what, unit: "bytes", length, limit });
     }
     Ok(usize::try_from(length).ok().and_then(|length| rest.get(..length)))
 }

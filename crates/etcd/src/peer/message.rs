@@ -19,10 +19,14 @@ use crate::pb::raftpb as pb;
 use bytes::{BufMut, Bytes};
 use consensus::{Configuration, Entry, EntryKind, NodeId, Position, Snapshot};
 use prost::Message as _;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 use raft::{Body, Message};
 
 /// What the context of a vote request says when the leader itself told the sender to stand.
 const CAMPAIGN_TRANSFER: &[u8] = b"CampaignTransfer";
+
+/// The most entries in a message. etcd sends at most a mebibyte of them, an entry having at least six bytes.
+const ENTRIES_MAX: u64 = 1 << 20;
 
 /// A message between two members.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,6 +118,7 @@ fn fields(envelope: &Envelope) -> Fields<'_> {
 ///
 /// Everything is copied out of `data`: entries may live long in memory, and would keep the buffer of a whole connection.
 pub fn decode(remote: NodeId, data: &[u8]) -> Result<Received, Malformed> {
+    count_entries(data)?;
     let message = pb::Message::decode(data).map_err(|source| Malformed::Protobuf { what: "raftpb.Message", source })?;
     let (from, to) = (NodeId(message.from()), NodeId(message.to()));
     if message.r#type() == kind::HEARTBEAT && from.0 == 0 && to.0 == 0 {
@@ -127,6 +132,23 @@ pub fn decode(remote: NodeId, data: &[u8]) -> Result<Received, Malformed> {
         Some(body) => Received::Message(Envelope { from: sender, to, message: Message { term, body } }),
         None => Received::Ignored { kind },
     })
+}
+
+/// An entry can be two bytes on the wire but is many times that in memory, so they are counted before they are taken. (What does
+/// not parse here, the decoder will say better.)
+fn count_entries(mut data: &[u8]) -> Result<(), Malformed> {
+    const ENTRIES: u32 = 7;
+    let mut count = 0;
+    while let Ok((field, wire_type)) = decode_key(&mut data) {
+        count += u64::from(field == ENTRIES);
+        if count > ENTRIES_MAX {
+            return Err(Malformed::TooLong { what: "a message's entries", unit: "entries", length: count, limit: ENTRIES_MAX });
+        }
+        if skip_field(wire_type, field, &mut data, DecodeContext::default()).is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What a message says; `None` if it is of a type that we do not take.
