@@ -7,8 +7,10 @@
 //!   target/peers/etcd-3.5.16/etcd        target/peers/etcdctl-3.5.16/etcdctl        target/peers/etcdctl-3.4.23/etcdctl
 //! ```
 //!
-//! with an apt state of their own, so that the system's lists stay as they are.
+//! with an apt state of their own, so that the system's lists stay as they are. Beside them stands a small program around Rust's
+//! etcd-client crate, built here.
 
+mod client;
 mod sources;
 
 use crate::shell::{exists, quietly, read, root};
@@ -47,8 +49,14 @@ impl Peer {
     }
 }
 
-/// Fetches what is missing.
+/// Fetches what is missing. What can be fetched is, even if the rest cannot.
 pub(crate) fn fetch() -> Result<(), String> {
+    let originals = fetch_originals();
+    client::build()?;
+    originals
+}
+
+fn fetch_originals() -> Result<(), String> {
     let missing: Vec<&Peer> = PEERS.iter().filter(|peer| !peer.binary().is_file()).collect();
     for peer in PEERS.iter().filter(|peer| peer.binary().is_file()) {
         println!("peers: {} {} is here: {}", peer.name, peer.version, peer.binary().display());
@@ -59,8 +67,7 @@ pub(crate) fn fetch() -> Result<(), String> {
     for program in ["apt-get", "dpkg"] {
         if !exists(program) {
             return Err(format!(
-                "peers: there is no {program} on this machine, so the original servers and clients cannot be fetched from Debian; \
-                 the tests that need them say that they are skipped"
+                "peers: there is no {program} on this machine, so the original servers and clients cannot be fetched from Debian"
             ));
         }
     }

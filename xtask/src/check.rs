@@ -1,0 +1,89 @@
+//! Tests, lints and proofs.
+
+use crate::shell::{cargo, exists, is_ci, is_root, run};
+use crate::{peers, tidy};
+use std::process::Command;
+
+/// How often the tests that repeat something do so.
+struct Counts {
+    /// Simulated seeds.
+    seeds: u32,
+    /// Deaths of a whole cluster under load, on each kind of disk.
+    kills: u32,
+}
+
+/// A quarter of an hour on two cores.
+const CI: Counts = Counts { seeds: 300, kills: 5 };
+/// What a release is worth.
+const FULL: Counts = Counts { seeds: 2000, kills: 20 };
+
+/// Optimized and with every assertion on: the whole of it is built once, and real processes are timed as users would see them.
+const PROFILE: [&str; 2] = ["--profile", "proof"];
+
+/// Every test, each as often as it likes; `more` goes to `cargo test`.
+pub(crate) fn test(more: &[String]) -> Result<(), String> {
+    fetch_peers()?;
+    run(cargo("test").args(PROFILE).args(["--workspace", "--no-fail-fast"]).args(more))?;
+    mutants()
+}
+
+/// What must hold before a change goes in. Writes nothing that is tracked.
+pub(crate) fn ci() -> Result<(), String> {
+    install_compiler()?;
+    run(cargo("fmt").args(["--all", "--check"]))?;
+    tidy::tidy()?;
+    run(cargo("clippy").args(PROFILE).args(["--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    counted(&CI)
+}
+
+/// What a release is worth.
+pub(crate) fn prove() -> Result<(), String> {
+    counted(&FULL)
+}
+
+/// Writes what `ci` would complain of.
+pub(crate) fn fix() -> Result<(), String> {
+    run(cargo("clippy").args(["--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"]))?;
+    run(cargo("fmt").arg("--all"))
+}
+
+fn counted(counts: &Counts) -> Result<(), String> {
+    fetch_peers()?;
+    let mut tests = cargo("test");
+    tests.env("QUORATE_SEEDS", counts.seeds.to_string()).env("QUORATE_KILLS", counts.kills.to_string());
+    run(tests.args(PROFILE).args(["--workspace", "--no-fail-fast"]))?;
+    mutants()?;
+    let seeds = format!("1..{}", counts.seeds);
+    let sim = ["sim", "--protocol", "raft", "--members", "5", "--seeds", &seeds];
+    run(cargo("run").args(PROFILE).args(["--package", "quorate", "--quiet", "--"]).args(sim))
+}
+
+/// The proof of the prover: bugs put back behind a feature that no build of the product enables must be found. They are built
+/// apart, so that the tests above run on what ships.
+fn mutants() -> Result<(), String> {
+    run(cargo("test").args(PROFILE).args(["--package", "sim", "--features", "mutants"]))
+}
+
+/// In CI nothing may be skipped; elsewhere the tests say which of them are.
+fn fetch_peers() -> Result<(), String> {
+    match peers::fetch() {
+        Err(why) if !is_ci() => {
+            eprintln!("xtask: {why}");
+            eprintln!("xtask: going on without; the tests that need what is missing say that they are skipped");
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// mimalloc is written in C. A machine for CI that has no compiler gets one; any other is told.
+fn install_compiler() -> Result<(), String> {
+    if exists("cc") || exists("gcc") || exists("clang") {
+        return Ok(());
+    }
+    if !(is_root() && exists("apt-get")) {
+        return Err("a C compiler is needed (package gcc or clang); nothing was installed".to_owned());
+    }
+    run(Command::new("apt-get").args(["-qq", "update"]))?;
+    run(Command::new("apt-get").args(["-qq", "--yes", "--no-install-recommends", "install", "gcc", "libc6-dev"]))
+}
