@@ -9,7 +9,7 @@
 //! | gRPC messages and services | [`pb`] (generated from `proto/`) | as they are |
 //! | a client's KV requests, their answers | [`kv`] | requests and answers of [`keyspace`] |
 //! | errors | [`error`] | 62 texts and their gRPC codes |
-//! | JSON over HTTP | [`json`] | members, versions, health |
+//! | JSON over HTTP | [`json`], [`health`] | members, versions, health |
 //! | messages between members | [`peer`] | [`raft::Message`] |
 //! | entries of the log | [`codec`], [`conf_change`] | [`keyspace::Command`] |
 //! | flags that name members | [`url`], [`bootstrap`] | ids, and the log that a cluster begins with |
@@ -26,6 +26,7 @@ pub mod bootstrap;
 pub mod codec;
 pub mod conf_change;
 pub mod error;
+pub mod health;
 pub mod json;
 pub mod kv;
 mod malformed;
