@@ -1,7 +1,7 @@
 //! A member's disk: what is written, what is synced, and the gap between the two.
 
 use crate::machine::Machine;
-use consensus::{Entry, Persist, Position, Promise, Snapshot, Ticket};
+use consensus::{Entry, Persist, Position, Promise, Snapshot};
 use std::collections::VecDeque;
 
 /// A disk that syncs at once, or only when the script says so.
@@ -38,23 +38,19 @@ pub struct Image {
 }
 
 impl Disk {
-    /// Takes a write. A disk that syncs at once has it synced when this returns.
+    /// Takes a write, which `sync` makes durable.
     pub(crate) fn write(&mut self, persist: Persist) {
         self.written.change(&persist);
         self.pending.push_back(persist);
-        if !self.manual {
-            self.sync(usize::MAX);
-        }
     }
 
-    /// Syncs the `count` oldest writes and returns the last one's ticket.
-    pub(crate) fn sync(&mut self, count: usize) -> Option<Ticket> {
-        let mut last = None;
-        for persist in self.pending.drain(..count.min(self.pending.len())) {
-            self.synced.change(&persist);
-            last = Some(persist.ticket);
+    /// Syncs the `count` oldest writes and returns them.
+    pub(crate) fn sync(&mut self, count: usize) -> Vec<Persist> {
+        let synced: Vec<Persist> = self.pending.drain(..count.min(self.pending.len())).collect();
+        for persist in &synced {
+            self.synced.change(persist);
         }
-        last
+        synced
     }
 
     /// Power is lost: whatever was not synced is gone.
@@ -124,7 +120,7 @@ impl Image {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use consensus::{Append, EntryKind};
+    use consensus::{Append, EntryKind, Ticket};
 
     fn entry(epoch: u64, index: u64) -> Entry {
         Entry { position: Position::new(epoch, index), kind: EntryKind::Command, data: Bytes::new() }
@@ -138,11 +134,11 @@ mod tests {
     fn what_was_not_synced_is_lost_with_the_power() {
         let mut disk = Disk { manual: true, ..Disk::default() };
         disk.write(append(1, Position::ZERO, vec![entry(1, 1), entry(1, 2)]));
-        assert_eq!(disk.sync(1), Some(Ticket(1)));
+        assert_eq!(disk.sync(1).last().map(|persist| persist.ticket), Some(Ticket(1)));
         disk.write(append(2, Position::new(1, 1), vec![entry(2, 2)]));
         assert_eq!(disk.written.last(), Position::new(2, 2));
         disk.lose_power();
         assert_eq!(disk.written.last(), Position::new(1, 2));
-        assert_eq!(disk.sync(1), None);
+        assert!(disk.sync(1).is_empty());
     }
 }

@@ -140,7 +140,7 @@ impl Ghost {
         }
     }
 
-    /// `member` writes this promise.
+    /// `member` has synced this promise: what was not synced binds nobody.
     pub(crate) fn promises(&mut self, member: NodeId, promise: &Promise) -> Result<(), Violation> {
         let epoch = self.epochs.entry(member).or_default();
         if promise.epoch < *epoch {

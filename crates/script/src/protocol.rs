@@ -21,6 +21,8 @@ pub trait Protocol: Sized + 'static {
     type Core: Consensus<Message = Self::Message, Decision = Self::Decision>;
     /// What the command `cluster` can set, the same for all members.
     type Settings: Clone + Default;
+    /// Short names for what is unreadable in messages, in the order of their appearance.
+    type Names: Default;
 
     /// What an epoch is called.
     const EPOCH: &'static str;
@@ -38,10 +40,10 @@ pub trait Protocol: Sized + 'static {
     fn name(message: &Self::Message) -> &'static str;
 
     /// The message in plain words, its name first.
-    fn tell(message: &Self::Message) -> String;
+    fn tell(names: &mut Self::Names, message: &Self::Message) -> String;
 
     /// Whether the message is one of those that go to and fro all the time.
-    fn is_routine(message: &Self::Message) -> bool;
+    fn is_routine(settings: &Self::Settings, message: &Self::Message) -> bool;
 
     /// The commands that only this protocol has. False: it has no such command.
     fn command(world: &mut World<Self>, name: &str, args: &mut Args<'_>) -> Result<bool, Box<dyn Error>>;

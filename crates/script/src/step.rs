@@ -8,9 +8,10 @@ use crate::words;
 use crate::world::World;
 use bytes::Bytes;
 use consensus::{
-    Append, Consensus, Dropped, Entry, EntryKind, Fetch, Input, NodeId, Note, Output, Persist, Position, Reader, Role,
+    Append, Consensus, Dropped, Entry, EntryKind, Fetch, Input, NodeId, Note, Output, Persist, Position, Reader, Role, Ticket,
 };
 use std::collections::VecDeque;
+use std::error::Error;
 
 /// Inputs that one step of a member leads to within its own process, in order.
 type Inputs<P> = VecDeque<Input<<P as Protocol>::Message>>;
@@ -76,7 +77,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// Notices that `id` knows more to be committed, and returns how far.
-    fn commits(&mut self, id: NodeId, committed: Position) -> Result<Option<Position>, Box<dyn std::error::Error>> {
+    fn commits(&mut self, id: NodeId, committed: Position) -> Result<Option<Position>, Box<dyn Error>> {
         let member = self.member_mut(id)?;
         if committed < member.committed {
             return Err(crate::invariant::Violation::CommitWentBack { member: id }.into());
@@ -91,15 +92,13 @@ impl<P: Protocol> World<P> {
     }
 
     fn persist(&mut self, id: NodeId, persist: Persist, inputs: &mut Inputs<P>) -> Outcome {
-        if let Some(promise) = &persist.promise {
-            self.ghost.promises(id, promise)?;
-        }
         let told = self.tell_persist(id, &persist)?;
         let ticket = persist.ticket;
         let disk = &mut self.member_mut(id)?.disk;
         let manual = disk.manual;
         disk.write(persist);
         if !manual {
+            self.sync(id, usize::MAX)?;
             inputs.push_back(Input::Persisted { ticket });
         }
         match (told, manual) {
@@ -110,8 +109,17 @@ impl<P: Protocol> World<P> {
         Ok(())
     }
 
+    /// Syncs the `count` oldest writes of member `id`, and returns the last one's ticket.
+    pub(crate) fn sync(&mut self, id: NodeId, count: usize) -> Result<Option<Ticket>, Box<dyn Error>> {
+        let synced = self.member_mut(id)?.disk.sync(count);
+        for promise in synced.iter().filter_map(|persist| persist.promise.as_ref()) {
+            self.ghost.promises(id, promise)?;
+        }
+        Ok(synced.last().map(|persist| persist.ticket))
+    }
+
     /// What a write changes, in words; `None` if nothing but hints.
-    fn tell_persist(&self, id: NodeId, persist: &Persist) -> Result<Option<String>, Box<dyn std::error::Error>> {
+    fn tell_persist(&self, id: NodeId, persist: &Persist) -> Result<Option<String>, Box<dyn Error>> {
         let written = &self.member(id)?.disk.written;
         let mut parts = Vec::new();
         if let Some(promise) = persist.promise {
@@ -143,10 +151,12 @@ impl<P: Protocol> World<P> {
             self.tell_sending(from, sending);
             return self.lose(flight);
         }
-        if self.humming && P::is_routine(&flight.message) {
+        let routine = P::is_routine(&self.settings, &flight.message);
+        self.notable += u64::from(!routine);
+        if self.humming && routine {
             self.transcript.count(from, to, P::name(&flight.message), Fate::Sent);
         } else if !self.flowing {
-            let told = P::tell(&flight.message);
+            let told = P::tell(&mut self.names, &flight.message);
             if sending.told != told {
                 self.tell_sending(from, sending);
                 sending.told = told;
@@ -206,12 +216,14 @@ impl<P: Protocol> World<P> {
         let snapshot = self.member(from)?.disk.snapshot.clone();
         let carries = self.network.carries(from, to);
         let Some(snapshot) = snapshot.filter(|_| carries) else {
-            self.say(format!("{from} ✗ {to} {}", P::tell(&message)));
+            let told = P::tell(&mut self.names, &message);
+            self.say(format!("{from} ✗ {to} {told}"));
             inputs.push_back(Input::SnapshotSent { to, delivered: false });
             return Ok(());
         };
         if !self.flowing {
-            self.say(format!("{from} sends {to}: {}", P::tell(&message)));
+            let told = P::tell(&mut self.names, &message);
+            self.say(format!("{from} sends {to}: {told}"));
         }
         self.network.send(Flight { from, to, message, snapshot: Some(snapshot) });
         Ok(())

@@ -48,11 +48,14 @@ impl Transcript {
         self.lines.len()
     }
 
-    /// Puts a line before those that were added since there were `at`.
+    /// Puts a line above those that were added since there were `at`, and these below it, since they follow from it.
     pub(crate) fn say_before(&mut self, at: usize, line: String) {
-        // Below the heading, if what came since has one.
-        let headed = self.lines.get(at).is_some_and(|line| line.starts_with("at "));
-        self.lines.insert(at + usize::from(headed), line);
+        // But below the heading, if what came since has one.
+        let at = at + usize::from(self.lines.get(at).is_some_and(|line| line.starts_with("at ")));
+        for effect in &mut self.lines[at..] {
+            effect.insert_str(0, "  ");
+        }
+        self.lines.insert(at, line);
     }
 
     /// Counts a message instead of telling of it.

@@ -63,7 +63,7 @@ pub(crate) fn reason(reason: DropReason) -> &'static str {
 
 /// A span as `150 ms`, with decimals only where there are any.
 pub(crate) fn span(span: Duration) -> String {
-    format!("{} ms", span.as_nanos() as f64 / 1e6)
+    format!("{} ms", span.as_micros() as f64 / 1e3)
 }
 
 /// A moment, as the span since the script began.

@@ -15,6 +15,7 @@ use std::error::Error;
 /// Everything there is.
 pub struct World<P: Protocol> {
     pub(crate) settings: P::Settings,
+    pub(crate) names: P::Names,
     pub(crate) configuration: Configuration,
     pub(crate) members: BTreeMap<NodeId, Member<P>>,
     pub(crate) network: Network<P::Message>,
@@ -26,6 +27,8 @@ pub struct World<P: Protocol> {
     pub(crate) flowing: bool,
     /// Whether only a message that is not routine need be told of.
     pub(crate) humming: bool,
+    /// How many messages were sent that are not routine.
+    pub(crate) notable: u64,
     /// How often in a row a deadline was no later than the clock.
     pub(crate) idle: u32,
 }
@@ -65,6 +68,7 @@ impl<P: Protocol> World<P> {
     pub(crate) fn new() -> World<P> {
         World {
             settings: P::Settings::default(),
+            names: P::Names::default(),
             configuration: Configuration::default(),
             members: BTreeMap::new(),
             network: Network::new(),
@@ -74,6 +78,7 @@ impl<P: Protocol> World<P> {
             transcript: Transcript::default(),
             flowing: false,
             humming: false,
+            notable: 0,
             idle: 0,
         }
     }
@@ -107,14 +112,14 @@ impl<P: Protocol> World<P> {
     /// Delivers one message: tells of it, and of what follows from it.
     pub(crate) fn deliver(&mut self, flight: Flight<P::Message>) -> Outcome {
         let (from, to) = (flight.from, flight.to);
-        let (name, told) = (P::name(&flight.message), P::tell(&flight.message));
-        let routine = self.flowing && P::is_routine(&flight.message);
+        let (name, told) = (P::name(&flight.message), P::tell(&mut self.names, &flight.message));
+        let routine = self.flowing && P::is_routine(&self.settings, &flight.message);
         if !self.member(to)?.runs() {
             return self.lose(flight);
         }
-        let before = self.transcript.len();
+        let (before, notable) = (self.transcript.len(), self.notable);
         self.receive(flight)?;
-        if routine && self.transcript.len() == before {
+        if routine && self.transcript.len() == before && self.notable == notable {
             self.transcript.count(from, to, name, Fate::Arrived);
         } else {
             // The line belongs above what follows from it.
@@ -131,10 +136,11 @@ impl<P: Protocol> World<P> {
     /// A message is lost: tells of it, and tells the sender of a snapshot.
     pub(crate) fn lose(&mut self, flight: Flight<P::Message>) -> Outcome {
         let (from, to) = (flight.from, flight.to);
-        if self.flowing && P::is_routine(&flight.message) {
+        if self.flowing && P::is_routine(&self.settings, &flight.message) {
             self.transcript.count(from, to, P::name(&flight.message), Fate::Lost);
         } else {
-            self.say(format!("{from} ✗ {to} {}", P::tell(&flight.message)));
+            let told = P::tell(&mut self.names, &flight.message);
+            self.say(format!("{from} ✗ {to} {told}"));
         }
         if flight.snapshot.is_some() { self.snapshot_sent(from, to, false) } else { Ok(()) }
     }

@@ -20,7 +20,7 @@ pub(super) fn crash<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> O
 pub(super) fn kill<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Outcome {
     let dead = args.node()?;
     stop(world, dead)?;
-    world.member_mut(dead)?.disk.sync(usize::MAX);
+    world.sync(dead, usize::MAX)?;
     for id in world.ids() {
         let reaches = world.network.carries(id, dead) && world.network.carries(dead, id);
         if id != dead && reaches && world.member(id)?.runs() {

@@ -25,7 +25,7 @@ pub(super) fn sync<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Ou
 }
 
 fn sync_all<P: Protocol>(world: &mut World<P>, id: NodeId, count: usize) -> Outcome {
-    let Some(ticket) = world.member_mut(id)?.disk.sync(count) else { return Ok(()) };
+    let Some(ticket) = world.sync(id, count)? else { return Ok(()) };
     world.say(format!("{id} has synced write {}", ticket.0));
     if world.member(id)?.runs() { world.step(id, Input::Persisted { ticket }) } else { Ok(()) }
 }

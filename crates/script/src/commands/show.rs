@@ -22,10 +22,11 @@ pub(super) fn show<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Ou
 
 /// What is under way, oldest first.
 pub(super) fn pending<P: Protocol>(world: &mut World<P>) -> Outcome {
+    let names = &mut world.names;
     let lines: Vec<String> = world
         .network
         .flights()
-        .map(|flight| format!("{} → {} {}, under way", flight.from, flight.to, P::tell(&flight.message)))
+        .map(|flight| format!("{} → {} {}, under way", flight.from, flight.to, P::tell(names, &flight.message)))
         .collect();
     for line in lines {
         world.transcript.state(line);

@@ -11,6 +11,7 @@ use core::time::Duration;
 use raft::{Body, Message, Recovered};
 use settings::Settings;
 use std::error::Error;
+use words::Names;
 
 /// Raft.
 pub struct Raft;
@@ -20,6 +21,7 @@ impl Protocol for Raft {
     type Decision = raft::Decision;
     type Core = raft::Raft;
     type Settings = Settings;
+    type Names = Names;
 
     const EPOCH: &'static str = "term";
 
@@ -54,12 +56,16 @@ impl Protocol for Raft {
         words::name(&message.body)
     }
 
-    fn tell(message: &Message) -> String {
-        words::tell(message)
+    fn tell(names: &mut Names, message: &Message) -> String {
+        words::tell(names, message)
     }
 
-    fn is_routine(message: &Message) -> bool {
-        matches!(message.body, Body::Heartbeat { .. } | Body::HeartbeatAck { .. })
+    fn is_routine(settings: &Settings, message: &Message) -> bool {
+        // A context says that a read waits for the answer, or just that the lease counts from this heartbeat.
+        match &message.body {
+            Body::Heartbeat { context, .. } | Body::HeartbeatAck { context } => context.is_empty() || settings.lease_reads(),
+            _ => false,
+        }
     }
 
     fn command(world: &mut World<Raft>, name: &str, args: &mut Args<'_>) -> Result<bool, Box<dyn Error>> {

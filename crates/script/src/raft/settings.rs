@@ -43,6 +43,11 @@ impl Settings {
         self.config.election_timeout
     }
 
+    /// Whether leaders answer reads from their lease.
+    pub(super) fn lease_reads(&self) -> bool {
+        self.config.lease_reads
+    }
+
     /// The settings of member `id`, whose timer is always `timer`.
     pub(super) fn of(&self, id: NodeId, timer: Duration) -> Config {
         Config { id, election_timer: Some(timer), ..self.config.clone() }

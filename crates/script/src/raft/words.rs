@@ -26,7 +26,7 @@ pub(super) fn name(body: &Body) -> &'static str {
 }
 
 /// The message in plain words, its name first.
-pub(super) fn tell(message: &Message) -> String {
+pub(super) fn tell(names: &mut Names, message: &Message) -> String {
     let rest = match &message.body {
         Body::RequestPreVote { last } => format!(", log ends {last}"),
         Body::RequestVote { last, transfer: false } => format!(", log ends {last}"),
@@ -39,15 +39,15 @@ pub(super) fn tell(message: &Message) -> String {
         Body::Appended { upto: 0 } => ", about nothing but the term".into(),
         Body::Appended { upto } => format!(", matches up to {upto}"),
         Body::Refused { previous, hint } => format!(", nothing that matches at {previous}; may match at {hint}"),
-        Body::Heartbeat { commit, context } => format!(", commit {commit}{}", round(context)),
-        Body::HeartbeatAck { context } => round(context),
+        Body::Heartbeat { commit, context } => format!(", commit {commit}{}", names.round(context)),
+        Body::HeartbeatAck { context } => names.round(context),
         Body::InstallSnapshot { snapshot } => format!(", snapshot at {}", snapshot.position),
         Body::Propose { proposals } => {
             let proposals: Vec<String> = proposals.iter().map(|(_, data)| crate::words::command(data)).collect();
             format!(", {}", proposals.join(", "))
         }
-        Body::ReadIndex { context } => round(context),
-        Body::ReadIndexReady { context, index } => format!("{}, once {index} is applied", round(context)),
+        Body::ReadIndex { context } => names.round(context),
+        Body::ReadIndexReady { context, index } => format!("{}, once {index} is applied", names.round(context)),
         Body::TransferLeadership { to } => format!(", to {to}"),
         Body::TimeoutNow => String::new(),
     };
@@ -56,10 +56,21 @@ pub(super) fn tell(message: &Message) -> String {
     if message.term == 0 { format!("{name}{rest}") } else { format!("{name} term {}{rest}", message.term) }
 }
 
-/// A read's context: a number, big end first, behind who asks.
-fn round(context: &Bytes) -> String {
-    match context.iter().rev().enumerate().map(|(at, &byte)| if at < 8 { u64::from(byte) << (8 * at) } else { 0 }).sum::<u64>() {
-        _ if context.is_empty() => String::new(),
-        number => format!(", read round {number}"),
+/// Contexts by the order in which they were first told of: rounds 1, 2, …
+#[derive(Default)]
+pub struct Names {
+    contexts: Vec<Bytes>,
+}
+
+impl Names {
+    fn round(&mut self, context: &Bytes) -> String {
+        if context.is_empty() {
+            return String::new();
+        }
+        let at = self.contexts.iter().position(|known| known == context).unwrap_or_else(|| {
+            self.contexts.push(context.clone());
+            self.contexts.len() - 1
+        });
+        format!(", round {}", at + 1)
     }
 }
