@@ -1,1 +1,65 @@
-//! The same replica and the same storage in a hostile world, from one seed
+//! Whole members in a hostile world, from one seed.
+//!
+//! The members are those of the product: the same [`replica`], the same [`raft`], the same [`storage`]. What the server has sockets,
+//! threads, files and a clock for, this crate has a queue of occasions for, ordered by virtual time:
+//!
+//! ```text
+//!              plan ◀── seed ──▶ chaos, workload
+//!                        │
+//!            ┌─────── world ────────┐         one occasion after the other
+//!            │  agenda: (time, nr)  │
+//!            └──┬────────┬───────┬──┘
+//!           network    driver   writer        what the server does with sockets and threads
+//!                        │       │
+//!                     Replica   Log<SimDisk>  the product's own code
+//!                        │
+//!                 Watched<Raft> ──▶ ghost ──▶ invariants, after every step
+//! ```
+//!
+//! A run has three parts: *chaos*, in which anything goes wrong that the seed has switched on; *calm*, in which a core of the members
+//! is healed and has to find itself ([`liveness`](self)); and the check that what clients were told makes one history. The same seed
+//! gives the same run: [`Outcome::hash`] covers every event.
+//!
+//! See docs/VERIFICATION.md for the invariants, the faults and the figures to reach.
+
+#![forbid(unsafe_code)]
+
+mod agenda;
+mod calls;
+mod chaos;
+pub mod cli;
+mod clock;
+mod codec;
+mod disk;
+mod driver;
+mod fault;
+mod ghost;
+mod invariant;
+mod life;
+mod linear;
+mod links;
+mod liveness;
+mod machine;
+mod member;
+mod network;
+mod observe;
+mod options;
+mod plan;
+mod run;
+mod search;
+mod ship;
+mod topology;
+mod trace;
+mod watch;
+mod words;
+mod workload;
+mod world;
+mod writer;
+
+pub use fault::{Fault, Tally};
+pub use invariant::{Invariant, Violation};
+#[cfg(feature = "mutants")]
+pub use options::Mutant;
+pub use options::{Mechanism, Protocol, SimOptions, Unknown};
+pub use run::{Outcome, run};
+pub use search::{Summary, search};

@@ -1,0 +1,122 @@
+//! 1, 2, 6 and 15: one leader a term, one vote a term, leaders that hold everything committed, and no needless terms.
+
+use crate::ghost::Ghost;
+use crate::invariant::Invariant;
+use consensus::{Instant, NodeId, Position, Promise};
+
+impl Ghost {
+    /// A member promised something, which is on its way to the disk.
+    pub(crate) fn on_promise(&mut self, member: usize, promise: Promise) {
+        let seen = &mut self.members[member];
+        let before = seen.promise;
+        seen.promise = promise;
+        if promise.epoch < before.epoch || promise.committed < before.committed {
+            let what = format!("member {} promised {promise:?} after {before:?}", member + 1);
+            self.violate(Invariant::NothingGoesBack, what);
+        }
+        if promise.epoch == before.epoch && before.vote.is_some() && promise.vote != before.vote {
+            let what = format!("member {} changed its vote in term {} from {:?} to {:?}", member + 1, promise.epoch, before.vote, promise.vote);
+            self.violate(Invariant::OneVoteATerm, what);
+        }
+        if let Some(candidate) = promise.vote.filter(|_| (promise.epoch, promise.vote) != (before.epoch, before.vote)) {
+            self.on_vote(member, promise.epoch, candidate);
+        }
+    }
+
+    fn on_vote(&mut self, member: usize, term: u64, candidate: NodeId) {
+        let (earlier, _) = *self.votes.entry((term, member)).or_insert((candidate, false));
+        if earlier != candidate {
+            let what = format!("member {} voted for {earlier} and for {candidate} in term {term}", member + 1);
+            self.violate(Invariant::OneVoteATerm, what);
+        }
+        let Some(candidate) = self.place(candidate).filter(|&place| place != member) else { return };
+        // The candidate's log is at least as recent as the voter's (§5.4.1).
+        let (asked, last) = self.members[member].asked[candidate][0];
+        let own = self.members[member].last();
+        if asked != term || last < own {
+            let what = format!("member {} with a log up to {own} voted for {} with one up to {last}", member + 1, candidate + 1);
+            self.violate(Invariant::LeaderCompleteness, what);
+        }
+    }
+
+    /// A granted vote leaves only once it is on the disk.
+    pub(crate) fn check_vote_synced(&mut self, member: usize, term: u64, candidate: usize) {
+        match self.votes.get(&(term, member)) {
+            Some(&(voted, true)) if self.place(voted) == Some(candidate) => {}
+            other => {
+                let what = format!("member {} told {} that it votes for it in term {term}, but on its disk is {other:?}", member + 1, candidate + 1);
+                self.violate(Invariant::OneVoteATerm, what);
+            }
+        }
+    }
+
+    /// A pre-vote is granted by the same log check as a vote, and counted.
+    pub(crate) fn check_pre_vote(&mut self, member: usize, term: u64, candidate: usize) {
+        let (asked, last) = self.members[member].asked[candidate][1];
+        let own = self.members[member].last();
+        if asked == term && last < own {
+            let what = format!("member {} with a log up to {own} encouraged {} with one up to {last}", member + 1, candidate + 1);
+            self.violate(Invariant::NoNeedlessTerms, what);
+        }
+        *self.pre_votes.entry((term, candidate)).or_insert(0) |= 1 << member;
+    }
+
+    /// Nobody stands whom no quorum encouraged, unless the leader told it to.
+    pub(crate) fn check_standing(&mut self, member: usize, term: u64, transfer: bool) {
+        let told = self.members[member].told_to_stand;
+        if transfer && (told == 0 || told >= term) {
+            let what = format!("member {} stands in term {term} as if told to, but was last told in {told}", member + 1);
+            self.violate(Invariant::NoNeedlessTerms, what);
+        }
+        if transfer || !self.rules.pre_vote {
+            return;
+        }
+        let encouraged = self.pre_votes.get(&(term, member)).copied().unwrap_or(0) | 1 << member;
+        if (encouraged.count_ones() as usize) < self.majority() {
+            let what = format!("member {} stands in term {term}, encouraged by too few (bits {encouraged:b})", member + 1);
+            self.violate(Invariant::NoNeedlessTerms, what);
+        }
+    }
+
+    /// A member began to lead its term.
+    pub(crate) fn begin_leading(&mut self, member: usize, now: Instant) {
+        let timeout = self.rules.election_timeout;
+        let seen = &mut self.members[member];
+        seen.heard.fill(now);
+        seen.heard_until = now + timeout;
+        seen.matched.fill(0);
+        let (term, id, life, last) = (seen.term, seen.id, seen.life, seen.last());
+        self.leader_changes += 1;
+        if let Some(&(other, other_life)) = self.leaders.get(&term) {
+            let what = format!("{other} (life {other_life}) and {id} (life {life}) both led term {term}");
+            self.violate(Invariant::OneLeaderATerm, what);
+        }
+        self.leaders.insert(term, (id, life));
+        self.last_led = self.last_led.max(term);
+        let votes = (0..self.members.len()).filter(|&voter| self.votes.get(&(term, voter)) == Some(&(id, true))).count();
+        if votes < self.majority() {
+            let what = format!("{id} leads term {term} with {votes} votes that are on disk");
+            self.violate(Invariant::OneVoteATerm, what);
+        }
+        self.check_completeness(member, last);
+    }
+
+    /// A new leader holds every committed entry.
+    fn check_completeness(&mut self, member: usize, last: Position) {
+        let Some(&fact) = self.committed.last() else { return };
+        let index = self.committed.len();
+        if self.members[member].log.get(index - 1) != Some(&fact) {
+            let what = format!("leader {} with a log up to {last} lacks the committed entry ({}, {index})", member + 1, fact.term);
+            self.violate(Invariant::LeaderCompleteness, what);
+        }
+    }
+
+    /// Only who leads a term speaks as its leader.
+    pub(crate) fn check_speaks_as_leader(&mut self, member: usize, term: u64) {
+        let seen = &self.members[member];
+        if !seen.leads() || seen.term != term {
+            let what = format!("member {} speaks as the leader of term {term}, but is {} in {}", member + 1, seen.role, seen.term);
+            self.violate(Invariant::OneLeaderATerm, what);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! After the chaos: a connected core of at least a quorum is healed, every other fault stays as it is for good, and the cluster has to
+//! find itself: a leader within ten election timeouts, an answer to everything asked, agreement, and no further leader change.
+//!
+//! Members outside the core stay down, or stand still, or hear without being heard, or are heard without hearing. So a member that
+//! only half takes part must not disturb those who do: this is where plain Raft fails.
+
+use crate::invariant::Invariant;
+use crate::member::Fate;
+use crate::topology::shuffle;
+use crate::workload::Call;
+use crate::world::{Occasion, Phase, World};
+use consensus::Role;
+use std::time::Duration;
+
+/// How a member outside the core takes part from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Outside {
+    /// Nothing passes in either direction.
+    Apart,
+    /// It hears the core, which does not hear it.
+    Hears,
+    /// It is heard, but hears nothing.
+    Speaks,
+    /// Its process is gone for good.
+    Down,
+    /// It takes part as fully as the core, and may stop to at any moment it likes.
+    Full,
+}
+
+impl World {
+    /// Heals a core and waits until it has found itself. False if an invariant was violated.
+    pub(crate) fn prove_liveness(&mut self) -> bool {
+        let timeout = self.plan.raft.election_timeout;
+        let core = self.choose_core();
+        self.heal(&core);
+        // Ten election timeouts to elect a leader, and one more in which the last of the core is started.
+        let end = self.now + timeout * 11;
+        if !self.run_until(end) {
+            return false;
+        }
+        let Some(leader) = self.agreed_leader(&core) else {
+            let roles: Vec<String> = core.iter().map(|&member| self.describe(member)).collect();
+            self.violate(Invariant::Liveness, format!("ten election timeouts after all was healed the core has no leader: {}", roles.join("; ")));
+            return false;
+        };
+        self.quiet = true;
+        let changes = self.ghost.borrow().leader_changes;
+        let last = self.last_calls(&core);
+        // Whatever was asked before has been answered or refused when the requests' timeout is over.
+        let end = self.now + self.plan.replica.request_timeout.max(self.workload.patience()) + timeout * 3;
+        if !self.run_until(end) {
+            return false;
+        }
+        self.check_calm(&core, leader, changes);
+        self.check_answers(&core, &last);
+        self.check_agreement(&core);
+        self.violation().is_none()
+    }
+
+    fn choose_core(&mut self) -> Vec<usize> {
+        let mut members: Vec<usize> =
+            (0..self.members.len()).filter(|&member| self.members[member].fate == Fate::Fine && self.members[member].has_disk()).collect();
+        shuffle(&mut members, &mut self.chance);
+        let majority = self.members.len() / 2 + 1;
+        assert!(members.len() >= majority, "more than a minority was wiped");
+        let count = majority + self.chance.below((members.len() - majority) as u64 + 1) as usize;
+        members.truncate(count);
+        members.sort_unstable();
+        members
+    }
+
+    fn heal(&mut self, core: &[usize]) {
+        self.phase = Phase::Calm { core: core.to_vec() };
+        let outside: Vec<Outside> = (0..self.members.len())
+            .map(|member| {
+                if core.contains(&member) {
+                    return Outside::Full;
+                }
+                [Outside::Apart, Outside::Hears, Outside::Speaks, Outside::Down][self.chance.below(4) as usize]
+            })
+            .collect();
+        let names: Vec<String> = core.iter().map(|member| format!("m{}", member + 1)).collect();
+        self.trace.note(self.now, 18, || format!("** the core is {}; {outside:?}", names.join(", ")));
+        for from in 0..self.members.len() {
+            for to in (0..self.members.len()).filter(|&to| to != from) {
+                self.settle_path(from, to, outside[from], outside[to]);
+            }
+        }
+        for member in 0..self.members.len() {
+            match outside[member] {
+                Outside::Full => self.heal_member(member),
+                Outside::Down => {
+                    self.members[member].fate = Fate::Gone;
+                    if self.members[member].process.is_some() {
+                        self.crash(member, true);
+                    }
+                }
+                Outside::Apart | Outside::Hears | Outside::Speaks => self.members[member].crash_loop = 0,
+            }
+        }
+    }
+
+    fn settle_path(&mut self, from: usize, to: usize, sender: Outside, receiver: Outside) {
+        let fair = self.plan.fair;
+        let passes = sender == Outside::Full && receiver == Outside::Full
+            || sender == Outside::Full && receiver == Outside::Hears
+            || sender == Outside::Speaks && receiver == Outside::Full;
+        self.network.heal(from, to, fair);
+        if !passes {
+            self.cut(&vec![(from, to)]);
+        }
+    }
+
+    fn heal_member(&mut self, member: usize) {
+        let sync = self.plan.sync;
+        let it = &mut self.members[member];
+        it.crash_loop = 0;
+        it.interrupt_recovery = false;
+        it.stuck = Duration::ZERO;
+        it.sync = sync;
+        it.disk.calm();
+        self.mend_clock(member);
+        if self.members[member].paused {
+            self.resume(member);
+        }
+        if self.members[member].process.is_none() {
+            let after = self.chance.between(Duration::ZERO, Duration::from_millis(500));
+            self.after(after, Occasion::Start { member });
+        }
+    }
+
+    /// The leader whom all of the core follow.
+    fn agreed_leader(&self, core: &[usize]) -> Option<usize> {
+        let ghost = self.ghost.borrow();
+        let leader = core.iter().copied().find(|&member| ghost.members[member].alive && ghost.members[member].leads())?;
+        let follow = |&member: &usize| {
+            let seen = &ghost.members[member];
+            let follows = match seen.role {
+                Role::Leader => member == leader,
+                Role::Follower { leader: followed } => followed == Some(ghost.members[leader].id),
+                _ => false,
+            };
+            seen.alive && follows && seen.term == ghost.members[leader].term
+        };
+        core.iter().all(follow).then_some(leader)
+    }
+
+    fn describe(&self, member: usize) -> String {
+        let ghost = self.ghost.borrow();
+        let seen = &ghost.members[member];
+        let state = if seen.alive { "alive" } else { "down" };
+        format!("m{} is {state}, {:?} in term {} with a log up to {}", member + 1, seen.role, seen.term, seen.last())
+    }
+
+    /// One write and one read for each of the core.
+    fn last_calls(&mut self, core: &[usize]) -> Vec<u64> {
+        let mut operations = Vec::new();
+        for &member in core {
+            let calls = vec![self.workload.write(0, self.now), self.workload.read(0, self.now)];
+            operations.extend(calls.iter().map(Call::op));
+            self.call(member, calls);
+        }
+        operations
+    }
+
+    fn check_calm(&mut self, core: &[usize], leader: usize, changes: u64) {
+        let now = self.ghost.borrow().leader_changes;
+        if now != changes || self.agreed_leader(core) != Some(leader) {
+            let roles: Vec<String> = core.iter().map(|&member| self.describe(member)).collect();
+            let what = format!("m{} led a healed core, and the leader changed {} times after that: {}", leader + 1, now - changes, roles.join("; "));
+            self.violate(Invariant::Liveness, what);
+        }
+    }
+
+    fn check_answers(&mut self, core: &[usize], last: &[u64]) {
+        for &op in last {
+            if !self.workload.succeeded(op) {
+                let what = format!("a healed core did not serve: {}", self.workload.describe(op));
+                self.violate(Invariant::Liveness, what);
+            }
+        }
+        for &member in core {
+            let pending = self.members[member].process.as_ref().map_or(0, |process| process.replica.status().pending);
+            if pending > 0 {
+                self.violate(Invariant::Liveness, format!("member {} still owes {pending} answers", member + 1));
+            }
+        }
+    }
+
+    fn check_agreement(&mut self, core: &[usize]) {
+        let states: Vec<(u64, u64)> = core
+            .iter()
+            .filter_map(|&member| self.members[member].process.as_ref())
+            .map(|process| (consensus::StateMachine::applied(process.replica.machine()).index, process.replica.machine().digest()))
+            .collect();
+        if states.len() < core.len() || states.windows(2).any(|pair| pair[0] != pair[1]) {
+            self.violate(Invariant::Liveness, format!("the members of a healed core differ: (applied, digest) {states:?}"));
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A small map as state machine, which knows what it was given and can prove it.
+
+use crate::ghost::SharedGhost;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use consensus::{Instant, Position, RestoreError, StateMachine, Wall};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What a client wants done. Each carries a number that no other has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Command {
+    /// The operation's number, from 1.
+    pub(crate) op: u64,
+    /// Which register.
+    pub(crate) key: u16,
+    /// What to do with it.
+    pub(crate) change: Change,
+    /// So many bytes of ballast, so that messages and segments fill up.
+    pub(crate) ballast: u16,
+}
+
+/// What to do with a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    /// Put a value there.
+    Put(u64),
+    /// Put `new` there if it holds `old`.
+    CompareAndSwap {
+        /// What must be there.
+        old: u64,
+        /// What is to be there.
+        new: u64,
+    },
+}
+
+/// The answer to a write or a read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Response {
+    /// The register holds (before the write) this value; 0 if nothing was put there.
+    Held(u64),
+}
+
+/// Registers that only applied commands change.
+#[derive(Debug)]
+pub(crate) struct Map {
+    /// Shared with snapshots in progress; copied when it changes under one.
+    registers: Rc<BTreeMap<u16, u64>>,
+    applied: Position,
+    /// A hash over everything ever applied, in order.
+    digest: u64,
+    /// Whose machine this is, in the eyes of the ghost.
+    watcher: Option<(usize, SharedGhost)>,
+}
+
+/// A snapshot in progress: the registers as they were, and the first not yet given.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    registers: Rc<BTreeMap<u16, u64>>,
+    applied: Position,
+    digest: u64,
+    headed: bool,
+    next: Option<u16>,
+}
+
+/// Bytes of a snapshot's head: term, index, digest.
+const HEAD: usize = 24;
+/// Bytes of one register in a snapshot: key and value.
+const REGISTER: usize = 10;
+
+impl Map {
+    /// A machine to which nothing was applied.
+    pub(crate) fn new() -> Map {
+        Map { registers: Rc::new(BTreeMap::new()), applied: Position::ZERO, digest: 0, watcher: None }
+    }
+
+    /// From now on the ghost hears of everything that is applied.
+    pub(crate) fn watch(&mut self, member: usize, ghost: SharedGhost) {
+        self.watcher = Some((member, ghost));
+    }
+
+    /// A hash over everything ever applied, in order.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    fn tell(&self, op: u64) {
+        if let Some((member, ghost)) = &self.watcher {
+            ghost.borrow_mut().machine_applied(*member, self.applied, op, self.digest);
+        }
+    }
+}
+
+/// What a write does to a register that holds `held`: the model of the linearizability check, too.
+pub(crate) fn change(held: u64, change: Change) -> u64 {
+    match change {
+        Change::Put(new) => new,
+        Change::CompareAndSwap { old, new } if old == held => new,
+        Change::CompareAndSwap { .. } => held,
+    }
+}
+
+impl StateMachine for Map {
+    type Request = Command;
+    type Command = Command;
+    type Query = u16;
+    type Response = Response;
+    type Cursor = Cursor;
+
+    fn prepare(&mut self, _next: Position, _wall: Wall, request: Command) -> Command {
+        request
+    }
+
+    fn abandon(&mut self) {}
+
+    fn apply(&mut self, position: Position, command: Command) -> Response {
+        let held = self.registers.get(&command.key).copied().unwrap_or(0);
+        let new = change(held, command.change);
+        if new != held {
+            Rc::make_mut(&mut self.registers).insert(command.key, new);
+        }
+        self.applied = position;
+        self.digest = mix(mix(self.digest, command.op), new);
+        self.tell(command.op);
+        Response::Held(held)
+    }
+
+    fn skip(&mut self, position: Position) {
+        self.applied = position;
+        self.digest = mix(self.digest, 0);
+        self.tell(0);
+    }
+
+    fn applied(&self) -> Position {
+        self.applied
+    }
+
+    fn read(&self, key: u16) -> Response {
+        Response::Held(self.registers.get(&key).copied().unwrap_or(0))
+    }
+
+    fn lead(&mut self, _now: Instant) {}
+
+    fn deadline(&self) -> Instant {
+        Instant::NEVER
+    }
+
+    fn due(&mut self, _now: Instant) -> Vec<Command> {
+        Vec::new()
+    }
+
+    fn begin_snapshot(&mut self) -> Cursor {
+        Cursor {
+            registers: Rc::clone(&self.registers),
+            applied: self.applied,
+            digest: self.digest,
+            headed: false,
+            next: Some(0),
+        }
+    }
+
+    fn snapshot_chunk(&self, cursor: &mut Cursor, budget: usize) -> Option<Bytes> {
+        let mut chunk = BytesMut::new();
+        if !cursor.headed {
+            cursor.headed = true;
+            chunk.put_u64(cursor.applied.epoch);
+            chunk.put_u64(cursor.applied.index);
+            chunk.put_u64(cursor.digest);
+        }
+        while let Some(first) = cursor.next
+            && (chunk.is_empty() || chunk.len() + REGISTER <= budget)
+        {
+            let Some((&key, &value)) = cursor.registers.range(first..).next() else {
+                cursor.next = None;
+                break;
+            };
+            chunk.put_u16(key);
+            chunk.put_u64(value);
+            cursor.next = key.checked_add(1);
+        }
+        (!chunk.is_empty()).then(|| chunk.freeze())
+    }
+
+    fn end_snapshot(&mut self, _cursor: Cursor) {}
+
+    fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Map, RestoreError> {
+        let mut whole = BytesMut::new();
+        for chunk in chunks {
+            whole.extend_from_slice(&chunk);
+        }
+        let length = whole.len();
+        let wrong = |offset: usize, expected: &str| RestoreError { offset: offset as u64, expected: expected.into() };
+        if length < HEAD {
+            return Err(wrong(length, "a head of 24 bytes"));
+        }
+        if !(length - HEAD).is_multiple_of(REGISTER) {
+            return Err(wrong(length, "whole registers of 10 bytes"));
+        }
+        let mut rest = whole.freeze();
+        let applied = Position::new(rest.get_u64(), rest.get_u64());
+        let digest = rest.get_u64();
+        let mut registers = BTreeMap::new();
+        while rest.has_remaining() {
+            let key = rest.get_u16();
+            registers.insert(key, rest.get_u64());
+        }
+        Ok(Map { registers: Rc::new(registers), applied, digest, watcher: None })
+    }
+}
+
+/// Folds `value` into `hash`: a multiply and a rotation, cheap and good enough to tell runs apart.
+pub(crate) fn mix(hash: u64, value: u64) -> u64 {
+    (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_of_the_moment_it_began() {
+        let mut map = Map::new();
+        let put = |op, key, value| Command { op, key, change: Change::Put(value), ballast: 0 };
+        for op in 1..=20 {
+            map.apply(Position::new(1, op), put(op, op as u16, op * 10));
+        }
+        let mut cursor = map.begin_snapshot();
+        let (applied, digest) = (map.applied(), map.digest());
+        let mut chunks = vec![map.snapshot_chunk(&mut cursor, 40).unwrap()];
+        map.apply(Position::new(1, 21), put(21, 20, 7));
+        while let Some(chunk) = map.snapshot_chunk(&mut cursor, 40) {
+            chunks.push(chunk);
+        }
+        assert!(chunks.len() > 3, "{}", chunks.len());
+        let restored = Map::restore(&mut chunks.into_iter()).unwrap();
+        assert_eq!((restored.applied(), restored.digest()), (applied, digest));
+        assert_eq!(restored.read(20), Response::Held(200));
+        assert_eq!(map.read(20), Response::Held(7));
+    }
+}

@@ -1,0 +1,147 @@
+//! From a seed to a scenario: which faults, how often, and how the members are set up.
+
+use crate::fault::Fault;
+use crate::network::Weather;
+use crate::options::{Mechanism, SimOptions};
+use consensus::{Chance, Instant, NodeId};
+use std::time::Duration;
+use storage::LogOptions;
+
+/// A scenario.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) members: usize,
+    /// When the chaos ends.
+    pub(crate) chaos_until: Instant,
+    /// Classes of faults that this seed has switched on (swarm testing: a random subset each time finds more than all at once).
+    pub(crate) enabled: Vec<Fault>,
+    /// The time between two faults, at most.
+    pub(crate) gap: Duration,
+    /// Weather when nothing is wrong.
+    pub(crate) fair: Weather,
+    /// How long a sync takes.
+    pub(crate) sync: (Duration, Duration),
+    pub(crate) raft: raft::Config,
+    pub(crate) replica: replica::Options,
+    pub(crate) log: LogOptions,
+    pub(crate) snapshots_kept: usize,
+    pub(crate) load: Load,
+    /// By how many parts in a thousand clocks may drift without a fault.
+    pub(crate) drift: u64,
+}
+
+/// What the clients do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) clients: usize,
+    /// The most operations that one client has under way at once.
+    pub(crate) wave: u64,
+    /// The time between an answer and the next call, at most.
+    pub(crate) think: Duration,
+    pub(crate) keys: u64,
+    /// In a hundred: reads.
+    pub(crate) reads: u64,
+    /// The most bytes of ballast in a write.
+    pub(crate) ballast: u64,
+    /// A client gives up after this long.
+    pub(crate) patience: Duration,
+}
+
+/// Faults that clocks make. Lease reads trust clocks, so seeds with lease reads do without.
+const CLOCK_FAULTS: [Fault; 3] = [Fault::ClockDrift, Fault::ClockJump, Fault::ClockFreeze];
+
+/// Faults that are consequences of others and cannot be switched on.
+const CONSEQUENCES: [Fault; 2] = [Fault::LostWrites, Fault::LostName];
+
+impl Plan {
+    pub(crate) fn new(options: &SimOptions, chance: &mut Chance) -> Plan {
+        let lease_reads = options.is_on(Mechanism::LeaseReads) && chance.one_in(1, 4);
+        let mut raft = raft_config(options, lease_reads, chance);
+        let ballast = [8, 64, 64, 1_500][chance.below(4) as usize];
+        raft.message_bytes_max = [1 << 20, 4_000, 600][chance.below(3) as usize];
+        Plan {
+            members: options.members,
+            chaos_until: Instant::ZERO + Duration::from_secs(options.seconds),
+            enabled: swarm(lease_reads, chance),
+            gap: Duration::from_millis([300, 1_000, 3_000][chance.below(3) as usize]),
+            fair: fair_weather(chance),
+            sync: [(50, 200), (500, 3_000), (5_000, 20_000)]
+                .map(|(low, high)| (Duration::from_micros(low), Duration::from_micros(high)))[chance.below(3) as usize],
+            raft,
+            replica: replica_options(options, chance),
+            log: LogOptions {
+                segment_bytes: [16 << 10, 64 << 10, 256 << 10][chance.below(3) as usize],
+                step_bytes: [4 << 10, 16 << 10][chance.below(2) as usize],
+                record_bytes: [1 << 10, 4 << 10, 64 << 10][chance.below(3) as usize],
+            },
+            snapshots_kept: 1 + chance.below(2) as usize,
+            load: Load {
+                clients: 2 + chance.below(9) as usize,
+                wave: 1 + chance.below(6),
+                think: Duration::from_millis([5, 40, 200][chance.below(3) as usize]),
+                keys: 1 + chance.below(30),
+                reads: [10, 50, 80][chance.below(3) as usize],
+                ballast,
+                patience: Duration::from_millis(500 + chance.below(9_500)),
+            },
+            drift: if lease_reads { 4 } else { 50 },
+        }
+    }
+
+    pub(crate) fn is_enabled(&self, fault: Fault) -> bool {
+        self.enabled.contains(&fault)
+    }
+
+    pub(crate) fn config_of(&self, member: usize) -> raft::Config {
+        raft::Config { id: NodeId(member as u64 + 1), ..self.raft.clone() }
+    }
+}
+
+/// Each class is on in half of the seeds; but a seed with too few is no test.
+fn swarm(lease_reads: bool, chance: &mut Chance) -> Vec<Fault> {
+    let usable = |fault: &&Fault| !CONSEQUENCES.contains(fault) && !(lease_reads && CLOCK_FAULTS.contains(fault));
+    loop {
+        let drawn: Vec<Fault> = Fault::ALL.iter().filter(usable).copied().filter(|_| chance.one_in(1, 2)).collect();
+        if drawn.len() >= 6 {
+            return drawn;
+        }
+    }
+}
+
+fn raft_config(options: &SimOptions, lease_reads: bool, chance: &mut Chance) -> raft::Config {
+    let mut config = raft::Config::new(NodeId(1));
+    config.pre_vote = options.is_on(Mechanism::PreVote);
+    config.check_quorum = options.is_on(Mechanism::CheckQuorum);
+    config.vote_lease = options.is_on(Mechanism::Lease);
+    config.early_election = options.is_on(Mechanism::EarlyElection);
+    config.lease_reads = lease_reads;
+    config.inflight_messages_max = [512, 16, 2][chance.below(3) as usize];
+    config.inflight_bytes_max = [8 << 20, 8 << 10][chance.below(2) as usize];
+    config.cache_bytes_max = [32 << 20, 16 << 10, 1 << 10][chance.below(3) as usize];
+    config.uncommitted_bytes_max = [64 << 20, 32 << 10][chance.below(2) as usize];
+    config.apply_bytes_max = [1 << 20, 2 << 10][chance.below(2) as usize];
+    #[cfg(feature = "mutants")]
+    if let Some(crate::options::Mutant::Raft(mutant)) = options.mutant {
+        config.mutant = Some(mutant);
+    }
+    config
+}
+
+fn replica_options(options: &SimOptions, chance: &mut Chance) -> replica::Options {
+    let _ = options;
+    replica::Options {
+        waiting_bytes_max: [64 << 20, 16 << 10][chance.below(2) as usize],
+        batch_bytes_max: [1 << 20, 1 << 10][chance.below(2) as usize],
+        snapshot_entries: [50, 200, 1_000][chance.below(3) as usize],
+        snapshot_chunk_bytes: [64, 1 << 10][chance.below(2) as usize],
+        entries_kept: [0, 10, 200][chance.below(3) as usize],
+        #[cfg(feature = "mutants")]
+        mutant: (options.mutant == Some(crate::options::Mutant::ForwardTwice)).then_some(replica::Mutant::ForwardTwice),
+        ..replica::Options::default()
+    }
+}
+
+fn fair_weather(chance: &mut Chance) -> Weather {
+    let (low, high) = [(50, 150), (100, 1_000), (1_000, 20_000)][chance.below(3) as usize];
+    Weather::fair(Duration::from_micros(low), Duration::from_micros(high))
+}

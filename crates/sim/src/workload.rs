@@ -1,0 +1,234 @@
+//! Clients: what they ask for, what they are told, and what they never learn.
+
+use crate::ghost::Ghost;
+use crate::invariant::Invariant;
+use crate::linear::{self, Done};
+use crate::machine::{Change, Command, Response};
+use crate::plan::Load;
+use consensus::{Chance, Instant, Position};
+use replica::{Answer, Refusal};
+
+/// All clients and all that they ever asked for.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    load: Load,
+    chance: Chance,
+    /// By number, from 1; the first is not used.
+    operations: Vec<Operation>,
+    /// For each client: its operations without an answer.
+    pub(crate) open: Vec<Vec<u64>>,
+    /// For each client: the member that it asks.
+    pub(crate) member: Vec<usize>,
+    /// The value that the next write puts.
+    next_value: u64,
+    /// Operations that were answered with success.
+    pub(crate) answered: u64,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    client: usize,
+    key: u16,
+    change: Option<Change>,
+    called: Instant,
+    /// Entries that were committed anywhere when it was called.
+    floor: u64,
+    outcome: Outcome,
+}
+
+/// How an operation ended, in the eyes of its client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Outcome {
+    /// It did not, yet.
+    Open,
+    /// The client was told what the register held, and where that was so.
+    Told { at: Instant, held: u64, index: u64 },
+    /// It was refused; so many entries were committed then.
+    Refused { why: Refusal, committed: u64 },
+    /// The client gave up.
+    GaveUp,
+}
+
+/// What a client asks of a member.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Call {
+    /// A write.
+    Write(u64, Command),
+    /// A linearizable read: its number and its key.
+    Read(u64, u16),
+}
+
+impl Call {
+    /// The number of its operation.
+    pub(crate) fn op(&self) -> u64 {
+        match self {
+            Call::Write(op, _) | Call::Read(op, _) => *op,
+        }
+    }
+}
+
+impl Workload {
+    pub(crate) fn new(load: Load, members: usize, mut chance: Chance) -> Workload {
+        let unused =
+            Operation { client: 0, key: 0, change: None, called: Instant::ZERO, floor: 0, outcome: Outcome::GaveUp };
+        Workload {
+            load,
+            operations: vec![unused],
+            open: vec![Vec::new(); load.clients],
+            member: (0..load.clients).map(|_| chance.below(members as u64) as usize).collect(),
+            next_value: 1,
+            answered: 0,
+            chance,
+        }
+    }
+
+    /// A client calls: some operations at once.
+    pub(crate) fn wave(&mut self, client: usize, now: Instant) -> Vec<Call> {
+        let count = 1 + self.chance.below(self.load.wave);
+        (0..count)
+            .map(|_| if self.chance.below(100) < self.load.reads { self.read(client, now) } else { self.write(client, now) })
+            .collect()
+    }
+
+    /// A read more.
+    pub(crate) fn read(&mut self, client: usize, now: Instant) -> Call {
+        let (op, key) = self.begin(client, now, None);
+        Call::Read(op, key)
+    }
+
+    /// A write more.
+    pub(crate) fn write(&mut self, client: usize, now: Instant) -> Call {
+        let change = self.change();
+        let (op, key) = self.begin(client, now, Some(change));
+        Call::Write(op, Command { op, key, change, ballast: self.chance.below(self.load.ballast) as u16 })
+    }
+
+    fn begin(&mut self, client: usize, now: Instant, change: Option<Change>) -> (u64, u16) {
+        let op = self.operations.len() as u64;
+        let key = self.chance.below(self.load.keys) as u16;
+        self.operations.push(Operation { client, key, change, called: now, floor: 0, outcome: Outcome::Open });
+        self.open[client].push(op);
+        (op, key)
+    }
+
+    /// A member was asked, when so many entries were committed anywhere.
+    pub(crate) fn arrived(&mut self, op: u64, floor: u64) {
+        self.operations[op as usize].floor = floor;
+    }
+
+    /// The member that a client asks turned out to be no good: it asks another.
+    pub(crate) fn turn_elsewhere(&mut self, client: usize, members: usize) {
+        self.member[client] = self.chance.below(members as u64) as usize;
+    }
+
+    /// How long a client thinks.
+    pub(crate) fn think(&mut self) -> std::time::Duration {
+        self.chance.between(std::time::Duration::from_micros(100), self.load.think)
+    }
+
+    pub(crate) fn patience(&self) -> std::time::Duration {
+        self.load.patience
+    }
+
+    fn change(&mut self) -> Change {
+        let new = self.next_value;
+        self.next_value += 1;
+        // Most values that are compared with are recent, so that some swaps succeed.
+        if self.chance.one_in(1, 3) { Change::CompareAndSwap { old: new.saturating_sub(1 + self.chance.below(30)), new } } else { Change::Put(new) }
+    }
+
+    /// A member answered. The client, if it waited for this and now waits for nothing more.
+    pub(crate) fn answered(&mut self, member: usize, now: Instant, op: u64, answer: &Answer<Response>, ghost: &mut Ghost) -> Option<usize> {
+        let operation = &mut self.operations[op as usize];
+        let client = operation.client;
+        let told = |position: &Position, Response::Held(held): &Response| Outcome::Told { at: now, held: *held, index: position.index };
+        match answer {
+            Answer::Applied(position, _) => ghost.check_answer(op, *position),
+            Answer::Read(position, _) => ghost.check_read(member, operation.floor, *position),
+            Answer::Transferred | Answer::Refused(_) => {}
+        }
+        if operation.outcome != Outcome::Open {
+            return None;
+        }
+        operation.outcome = match answer {
+            Answer::Applied(position, response) | Answer::Read(position, response) => {
+                self.answered += 1;
+                told(position, response)
+            }
+            Answer::Refused(why) => {
+                self.member[client] = self.chance.below(ghost.members.len() as u64) as usize;
+                Outcome::Refused { why: *why, committed: ghost.committed.len() as u64 }
+            }
+            Answer::Transferred => unreachable!("no client asks for a transfer"),
+        };
+        self.close(client, op)
+    }
+
+    /// A client waited long enough: it will never know. It asks for something else, elsewhere.
+    pub(crate) fn give_up(&mut self, op: u64) -> Option<usize> {
+        let operation = &mut self.operations[op as usize];
+        if operation.outcome != Outcome::Open {
+            return None;
+        }
+        operation.outcome = Outcome::GaveUp;
+        let client = operation.client;
+        self.close(client, op)
+    }
+
+    fn close(&mut self, client: usize, op: u64) -> Option<usize> {
+        let open = &mut self.open[client];
+        open.retain(|&other| other != op);
+        open.is_empty().then_some(client)
+    }
+
+    /// Whether an operation succeeded.
+    pub(crate) fn succeeded(&self, op: u64) -> bool {
+        matches!(self.operations[op as usize].outcome, Outcome::Told { .. })
+    }
+
+    /// How an operation ended, in words.
+    pub(crate) fn describe(&self, op: u64) -> String {
+        let Operation { client, called, outcome, .. } = &self.operations[op as usize];
+        format!("operation {op} of client {client}, called at {called}: {outcome:?}")
+    }
+
+    /// After the run: is what clients were told one story? How many operations tell it?
+    pub(crate) fn check(&self, ghost: &mut Ghost) -> u64 {
+        for (op, operation) in (0..).zip(&self.operations) {
+            check_refusal(op, operation, ghost);
+        }
+        let story: Vec<Done> = (0..).zip(&self.operations).filter_map(|(op, operation)| done(op, operation, ghost)).collect();
+        let count = story.len() as u64;
+        if let Err(what) = linear::check(story) {
+            ghost.violate(Invariant::Linearizability, what);
+        }
+        count
+    }
+}
+
+/// What a refusal promised is kept: "nothing was done", and "it will not be done later".
+fn check_refusal(op: u64, operation: &Operation, ghost: &mut Ghost) {
+    let Outcome::Refused { why, committed } = operation.outcome else { return };
+    let Some(index) = ghost.committed_at(op) else { return };
+    let broken = match why {
+        Refusal::TooManyRequests => true,
+        Refusal::LeaderChanged => index > committed,
+        _ => false,
+    };
+    if broken {
+        let what = format!("operation {op} was refused ({why:?}) when {committed} entries were committed, and was committed at {index}");
+        ghost.violate(Invariant::AnswersSurvive, what);
+    }
+}
+
+/// An operation that took effect; of those whose clients do not know, the ghost does.
+fn done(op: u64, operation: &Operation, ghost: &Ghost) -> Option<Done> {
+    let Operation { key, change, called, outcome, .. } = *operation;
+    let (answered, held, index) = match (outcome, change) {
+        (Outcome::Told { at, held, index }, _) => (at, Some(held), index),
+        (_, Some(_)) => (Instant::NEVER, None, ghost.committed_at(op)?),
+        (_, None) => return None,
+    };
+    Some(Done { op, key, change, called, answered, held, index })
+}
