@@ -1,8 +1,19 @@
 //! The journal: what a member decided and why, in lines of plain text, for people.
+//!
+//! ```text
+//!   journal        the latest lines: milliseconds since 1970, a space, a sentence
+//!   journal.old    those before them; replaced when `journal` has grown to 256 KiB
+//! ```
+//!
+//! It is never synced. A power failure may tear the last line or take the last few; nothing depends on them.
 
-use crate::disk::Disk;
-use crate::fault::Fault;
-use std::marker::PhantomData;
+use crate::disk::{Disk, DiskFile, fault};
+use crate::fault::{Action, Fault};
+use std::io;
+
+const FILE: &str = "journal";
+const OLD: &str = "journal.old";
+const BYTES_MAX: u64 = 256 << 10;
 
 /// One line of the journal.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,22 +26,68 @@ pub struct Line {
 
 /// The journal of a running member.
 pub struct Journal<D: Disk> {
-    disk: PhantomData<D>,
+    disk: D,
+    file: D::File,
+    length: u64,
 }
 
 impl<D: Disk> Journal<D> {
     /// Opens the journal of a member, to append to it.
-    pub fn open(_disk: &D) -> Result<Journal<D>, Fault> {
-        unimplemented!()
+    pub fn open(disk: &D) -> Result<Journal<D>, Fault> {
+        let file = match disk.open(FILE) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(FILE),
+            opened => opened,
+        };
+        let file = file.map_err(fault(disk, Action::Open, FILE))?;
+        let length = file.len().map_err(fault(disk, Action::Read, FILE))?;
+        let mut journal = Journal { disk: disk.clone(), file, length };
+        if length > 0 {
+            // The last line may be torn: whatever is left of it ends here.
+            journal.write(b"\n")?;
+        }
+        Ok(journal)
     }
 
-    /// Appends a line. Not synced.
-    pub fn append(&mut self, _wall_ms: u64, _text: &str) -> Result<(), Fault> {
-        unimplemented!()
+    /// Appends a line. Line breaks in `text` become spaces.
+    pub fn append(&mut self, wall_ms: u64, text: &str) -> Result<(), Fault> {
+        if self.length >= BYTES_MAX {
+            self.disk.rename(FILE, OLD).map_err(fault(&self.disk, Action::Rename, FILE))?;
+            self.file = self.disk.create(FILE).map_err(fault(&self.disk, Action::Create, FILE))?;
+            self.length = 0;
+        }
+        let text = text.replace(['\n', '\r'], " ");
+        self.write(format!("{wall_ms} {text}\n").as_bytes())
     }
 
     /// The last `count` lines of a member's journal, oldest first. Needs no lock: the member may be running.
-    pub fn tail(_disk: &D, _count: usize) -> Result<Vec<Line>, Fault> {
-        unimplemented!()
+    pub fn tail(disk: &D, count: usize) -> Result<Vec<Line>, Fault> {
+        let mut lines = Vec::new();
+        for path in [OLD, FILE] {
+            let bytes = match disk.open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.and_then(|file| {
+                    let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(usize::MAX)];
+                    let count = file.read_at(0, &mut bytes)?;
+                    bytes.truncate(count);
+                    Ok(bytes)
+                }),
+            };
+            let bytes = bytes.map_err(fault(disk, Action::Read, path))?;
+            lines.extend(bytes.split(|&byte| byte == b'\n').filter_map(parse));
+        }
+        lines.drain(..lines.len().saturating_sub(count));
+        Ok(lines)
     }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.file.write_at(self.length, bytes).map_err(fault(&self.disk, Action::Write, FILE))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// A line; `None` if a crash has left only a part of it.
+fn parse(line: &[u8]) -> Option<Line> {
+    let (wall_ms, text) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    Some(Line { wall_ms: wall_ms.parse().ok()?, text: text.to_owned() })
 }

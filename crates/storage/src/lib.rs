@@ -26,6 +26,7 @@ mod fault;
 mod identity;
 mod journal;
 mod log;
+mod marker;
 mod snapshot;
 mod store;
 

@@ -1,12 +1,16 @@
 //! A member's folder as a whole.
 
-use crate::disk::Disk;
-use crate::fault::Fault;
+use crate::disk::{Disk, fault};
+use crate::fault::{Action, Fault};
 use crate::identity::Identity;
 use crate::journal::Journal;
 use crate::log::{Log, LogOptions, Recovered, RecoveryError};
+use crate::marker::{self, Marker};
 use crate::snapshot::{DurableSnapshot, SnapshotError, Snapshots};
-use consensus::{Entry, Promise};
+use consensus::{Append, Entry, Persist, Position, Promise, Ticket};
+use std::io;
+
+const LOCK: &str = "lock";
 
 /// What a folder was found to hold.
 pub enum Opened<D: Disk> {
@@ -102,14 +106,105 @@ pub enum OpenError {
 }
 
 /// Locks a member's folder (which need not exist yet) and reads what it holds; completes what a crash interrupted.
-pub fn open<D: Disk>(_disk: D, _options: LogOptions) -> Result<Opened<D>, OpenError> {
-    unimplemented!()
+///
+/// # Errors
+///
+/// Nothing was changed in a folder that is refused, except that a torn tail of the log may have been cut.
+pub fn open<D: Disk>(disk: D, options: LogOptions) -> Result<Opened<D>, OpenError> {
+    // Before the first file is put there: the folder may not be ours.
+    refuse_foreign(&disk)?;
+    disk.create_dir("").map_err(fault(&disk, Action::Create, ""))?;
+    let lock = match disk.lock(LOCK) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(OpenError::InUse { folder: disk.describe("") });
+        }
+        locked => locked.map_err(fault(&disk, Action::Open, LOCK))?,
+    };
+    match Marker::read(&disk)? {
+        Some(Marker { identity, born: true }) => Ok(Opened::Member(Box::new(reopen(disk, lock, options, identity)?))),
+        Some(Marker { born: false, .. }) => {
+            // A crash interrupted the creation: nobody was told of this member yet.
+            for folder in ["log", "snapshot"] {
+                remove_files(&disk, folder)?;
+            }
+            Ok(Opened::Blank(Blank { disk, lock, options }))
+        }
+        None => Ok(Opened::Blank(Blank { disk, lock, options })),
+    }
+}
+
+/// Refuses a folder that holds something else than a member of Quorate, or nothing.
+fn refuse_foreign<D: Disk>(disk: &D) -> Result<(), OpenError> {
+    let folder = || disk.describe("");
+    let Some(names) = list(disk, "")? else {
+        return Ok(());
+    };
+    let holds = |name: &str| names.iter().any(|found| found == name);
+    if holds("member") && (list(disk, "member/snap")?.is_some() || list(disk, "member/wal")?.is_some()) {
+        return Err(OpenError::Foreign { folder: folder(), owner: "Go etcd" });
+    }
+    if holds("version-2") {
+        return Err(OpenError::Foreign { folder: folder(), owner: "ZooKeeper" });
+    }
+    let harmless = [LOCK, marker::UNFINISHED, "lost+found"];
+    match names.iter().find(|name| !harmless.contains(&name.as_str())) {
+        Some(name) if !holds(marker::FILE) => Err(OpenError::Unknown { folder: folder(), name: name.clone() }),
+        _ => Ok(()),
+    }
+}
+
+/// What a folder holds; `None` if there is no such folder.
+fn list<D: Disk>(disk: &D, folder: &str) -> Result<Option<Vec<String>>, Fault> {
+    match disk.list(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        listed => listed.map(Some).map_err(fault(disk, Action::List, folder)),
+    }
+}
+
+fn remove_files<D: Disk>(disk: &D, folder: &str) -> Result<(), Fault> {
+    let Some(names) = list(disk, folder)? else {
+        return Ok(());
+    };
+    for name in names {
+        let path = format!("{folder}/{name}");
+        disk.remove(&path).map_err(fault(disk, Action::Remove, &path))?;
+    }
+    disk.sync_dir(folder).map_err(fault(disk, Action::Sync, folder))
+}
+
+fn reopen<D: Disk>(disk: D, lock: D::File, options: LogOptions, identity: Identity) -> Result<Store<D>, OpenError> {
+    let snapshots = Snapshots::open(&disk, identity)?;
+    let (newest, wrong) = snapshots.search()?;
+    let mut log = Log::open(&disk, options, identity)?;
+    let position = newest.as_ref().map_or(Position::ZERO, |newest| newest.snapshot().position);
+    if !log.holds(position) {
+        match &newest {
+            // A crash came between publishing the snapshot and beginning the log anew; or this member had applied, and kept in a
+            // snapshot of its own, what others had made durable before its own log was.
+            Some(newest) if position.index > log.base().index => log.reset(newest)?,
+            _ => {
+                let gap = OpenError::Gap { base: log.base().index, snapshot: position.index };
+                return Err(wrong.map_or(gap, OpenError::Snapshot));
+            }
+        }
+    }
+    let journal = Journal::open(&disk)?;
+    Ok(Store { identity, recovered: log.contents(), log, newest, snapshots, journal, lock })
 }
 
 impl<D: Disk> Blank<D> {
-    /// Makes a member here, with what it must know from the first moment on. Durable when it returns.
-    pub fn create(self, _identity: Identity, _promise: Promise, _entries: Vec<Entry>) -> Result<Store<D>, Fault> {
-        let Blank { disk: _, lock: _, options: _ } = self;
-        unimplemented!()
+    /// Makes a member here, with what it must know from its first moment on: a promise, and the entries that every member of a new
+    /// cluster begins with. Durable when it returns; a crash on the way leaves a blank folder.
+    pub fn create(self, identity: Identity, promise: Promise, entries: Vec<Entry>) -> Result<Store<D>, Fault> {
+        let Blank { disk, lock, options } = self;
+        Marker { identity, born: false }.write(&disk)?;
+        let snapshots = Snapshots::open(&disk, identity)?;
+        let mut log = Log::create(&disk, options, identity, Position::ZERO, Promise::default())?;
+        let append = Append { after: Position::ZERO, entries };
+        log.write(&[Persist { ticket: Ticket(0), promise: Some(promise), append: Some(append) }])?;
+        log.sync()?;
+        Marker { identity, born: true }.write(&disk)?;
+        let journal = Journal::open(&disk)?;
+        Ok(Store { identity, recovered: log.contents(), log, newest: None, snapshots, journal, lock })
     }
 }
