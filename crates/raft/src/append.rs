@@ -54,7 +54,7 @@ impl Raft {
         self.follow(leader);
         if commit > self.history.last().index {
             self.explain(Decision::Nonsense { from: leader, what: "it counts on entries that are not here" });
-        } else {
+        } else if self.installing.is_none() {
             self.commit_to(commit);
         }
         self.send(leader, Body::HeartbeatAck { context });

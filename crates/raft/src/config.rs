@@ -30,6 +30,10 @@ pub struct Config {
     pub lease_reads: bool,
     /// Cluster-wide: by how much of itself a clock may run faster or slower, in thousandths. Shortens the read lease.
     pub clock_drift_per_mille: u32,
+    /// This start finds a disk that lost or damaged what was once synced: the member may have voted and confirmed entries without
+    /// remembering it. It neither votes nor stands until it has persisted a commit index that a leader of its own term confirmed
+    /// after this start.
+    pub abstains: bool,
     /// The most bytes of entries in one message. etcd: 1 MiB.
     pub message_bytes_max: usize,
     /// The most appends to one follower without an answer. etcd: 512.
@@ -61,6 +65,7 @@ impl Config {
             early_election: true,
             lease_reads: false,
             clock_drift_per_mille: 10,
+            abstains: false,
             message_bytes_max: 1 << 20,
             inflight_messages_max: 512,
             inflight_bytes_max: 8 << 20,

@@ -165,6 +165,11 @@ pub enum Decision {
         /// Why not.
         because: &'static str,
     },
+    /// Its disk had lost what it promised; now a leader has confirmed what is committed, and it votes again.
+    VotesAgain {
+        /// The commit index that is on disk.
+        committed: u64,
+    },
     /// A message for the leader came to a member that does not lead (any more).
     NotLeader {
         /// Whose.
@@ -276,6 +281,8 @@ pub enum Refusal {
     },
     /// It stands itself, with an equal log and the greater id.
     StandsItself,
+    /// Its disk lost what it may have promised, and no leader has confirmed a commit index to it yet.
+    Abstains,
 }
 
 /// Why a leader stopped leading.
@@ -351,6 +358,9 @@ impl fmt::Display for Decision {
                 write!(f, "hands leadership to {to}, which has {matched} of {last}")
             }
             Decision::TransferEnded { to, because } => write!(f, "did not hand leadership to {to}: {because}"),
+            Decision::VotesAgain { committed } => {
+                write!(f, "votes again: all that is committed, up to {committed}, is on its disk")
+            }
             Decision::NotLeader { from, what } => write!(f, "dropped a {what} of {from}: does not lead"),
         }
     }
@@ -399,6 +409,7 @@ impl fmt::Display for Refusal {
             Refusal::AlreadyVoted { candidate } => write!(f, "voted for {candidate} already"),
             Refusal::LeaderKnown { leader } => write!(f, "{leader} leads this term"),
             Refusal::LowerTerm { mine } => write!(f, "my term is {mine}"),
+            Refusal::Abstains => f.write_str("its disk lost what it promised, and no leader has brought it up to date yet"),
             Refusal::StandsItself => f.write_str("stands itself, with an equal log and a greater id"),
         }
     }

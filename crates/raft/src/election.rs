@@ -99,8 +99,8 @@ impl Raft {
     /// A pre-candidate hears a better-ranked one that stood at the same moment: it lets that one go first, so that they do not
     /// split the vote.
     pub(crate) fn yield_to_better(&mut self, request: Request) {
-        let Request { candidate, last, .. } = request;
-        if self.stood_lately() && (last, candidate) > (self.history.last(), self.id()) {
+        let Request { candidate, term, last, .. } = request;
+        if term > self.term && self.stood_lately() && (last, candidate) > (self.history.last(), self.id()) {
             self.become_follower(None);
             self.stand_back(candidate, last, None);
         }
@@ -231,9 +231,9 @@ impl Raft {
         if self.is_promotable() { self.now + span } else { Instant::NEVER }
     }
 
-    /// Whether this member is a voter of its own configuration.
+    /// Whether this member may stand: it is a voter of its own configuration, and remembers what it promised.
     pub(crate) fn is_promotable(&self) -> bool {
-        self.configuration.voters.contains(&self.id())
+        self.configuration.voters.contains(&self.id()) && !self.abstains()
     }
 
     /// Whether this member is the only voter.

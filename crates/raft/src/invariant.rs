@@ -2,6 +2,7 @@
 
 use crate::Raft;
 use crate::role::Role;
+use consensus::Consensus as _;
 
 impl Raft {
     /// Panics if this member's own state contradicts itself.
@@ -20,6 +21,8 @@ impl Raft {
         // What waits for a sync waits for one that will come.
         assert!(self.disk.is_consistent(), "something waits for a ticket that was never given out");
         assert!(self.outbox.is_empty() && self.out.is_empty(), "a step left something unsaid");
+        // Every timer that had run out was looked at, so a driver never spins.
+        assert!(self.deadline() > self.now, "the next deadline is not in the future");
         match &self.role {
             Role::Leader(leading) => {
                 assert!(self.vote == Some(self.id()), "leads without its own vote");

@@ -24,6 +24,7 @@
 //! | `lease` | what voters promise the leader that they heard |
 //! | `replicate`, `progress` | the leader's side of replication; what it knows of each follower |
 //! | `append` | the follower's side |
+//! | `abstain` | a member whose disk lost what it promised |
 //! | `commit` | when entries are committed, and how they are applied |
 //! | `read` | linearizable reads |
 //! | `transfer`, `snapshot` | handing leadership over; members that lag behind the log |
@@ -37,6 +38,7 @@
 
 extern crate alloc;
 
+mod abstain;
 mod append;
 mod cache;
 mod commit;
@@ -65,6 +67,7 @@ pub use message::{Body, Message};
 pub use mutant::Mutant;
 pub use progress::{Pace, Progress};
 
+use abstain::Abstention;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -81,6 +84,9 @@ use role::{Following, Role};
 use vote::Request;
 
 type Out = Output<Message, Decision>;
+
+/// Terms and indexes above this come from nobody sane; up to here one can add to them without care.
+const NUMBER_MAX: u64 = 1 << 62;
 
 /// One member's part in Raft.
 #[derive(Clone, Debug)]
@@ -103,6 +109,7 @@ pub struct Raft {
     incarnations: BTreeMap<NodeId, u64>,
     /// With lease reads: nobody else gets this member's vote before.
     promised_until: Instant,
+    abstention: Abstention,
     /// A transfer that the leader was asked for.
     forwarded_transfer: Option<(NodeId, Instant)>,
 
@@ -144,8 +151,7 @@ impl Raft {
         let waiting = Following { leader: None, heard: now, election_at: Instant::NEVER, why: None, kept: BTreeMap::new() };
         let mut raft = Raft {
             // Who promised a lease before this start has forgotten it: wait it out. A member without a term promised nothing.
-            promised_until: if promise.epoch > 0 { now + config.election_timeout } else { now },
-            config,
+            promised_until: if promise.epoch > 0 || config.abstains { now + config.election_timeout } else { now },
             chance,
             now,
             term: promise.epoch,
@@ -157,6 +163,8 @@ impl Raft {
             snapshot: Snapshot { position: applied, configuration: configuration.clone() },
             configuration,
             incarnations: BTreeMap::new(),
+            abstention: if config.abstains { Abstention::Unconfirmed } else { Abstention::Over },
+            config,
             forwarded_transfer: None,
             committed,
             applied: applied.index,
@@ -208,7 +216,7 @@ impl Consensus for Raft {
             Input::SnapshotArrived { from, message } => self.snapshot_arrived(from, message),
             Input::Installed { snapshot } => self.on_installed(snapshot),
             Input::Tell { to, note } => self.on_tell(to, note),
-            Input::Reconfigure { .. } => self.drop(Dropped::Reconfiguration, DropReason::Unsupported),
+            Input::Reconfigure { .. } => self.decline(Dropped::Reconfiguration, DropReason::Unsupported),
             Input::TransferLeadership { to } => self.on_transfer_wanted(to),
         }
         self.settle();
@@ -241,6 +249,9 @@ impl Raft {
         let Message { term, body } = message;
         if from == self.id() {
             return;
+        }
+        if term > NUMBER_MAX {
+            return self.explain(Decision::Nonsense { from, what: "its term is beyond all counting" });
         }
         match body {
             // These speak beside the terms.
@@ -309,6 +320,10 @@ impl Raft {
         if request.term < self.term {
             return self.on_late_request(request);
         }
+        if self.abstains() {
+            let Request { candidate, term, ballot, .. } = request;
+            return self.explain(Decision::RefusedVote { candidate, ballot, term, because: Refusal::Abstains });
+        }
         if request.term > self.term {
             if let Some(because) = self.lease().filter(|_| !passes_leases) {
                 return self.on_request_in_lease(request, because);
@@ -328,6 +343,10 @@ impl Raft {
         let Body::InstallSnapshot { snapshot } = message.body else {
             return self.explain(Decision::Nonsense { from, what: "the bytes of a snapshot with another message" });
         };
+        let position = snapshot.position;
+        if message.term > NUMBER_MAX || position.index > NUMBER_MAX || position.epoch > message.term {
+            return self.refuse_snapshot(from, position.index, DropReason::Stale);
+        }
         if message.term > self.term {
             self.adopt_term(message.term, from);
         } else if message.term < self.term {
@@ -355,9 +374,9 @@ impl Raft {
 
     /// Clients' writes for the leader, in as few messages as their size allows.
     fn on_tell(&mut self, to: NodeId, note: Note) {
-        let Note::Request(requests) = note else { return self.drop(Dropped::Note, DropReason::Unsupported) };
+        let Note::Request(requests) = note else { return self.decline(Dropped::Note, DropReason::Unsupported) };
         if to == self.id() {
-            return self.drop(Dropped::Note, DropReason::BadTarget);
+            return self.decline(Dropped::Note, DropReason::BadTarget);
         }
         let mut proposals = Vec::new();
         let mut bytes = 0;
@@ -378,6 +397,7 @@ impl Raft {
     fn on_persisted(&mut self, ticket: Ticket) {
         let free = self.disk.on_persisted(ticket);
         self.outbox.extend(free);
+        self.end_abstention();
         self.count_own_vote();
         self.advance_commit();
         self.shrink_cache();
@@ -386,12 +406,15 @@ impl Raft {
     /// What follows from a step, in the order in which it is shown.
     fn settle(&mut self) {
         self.advance_reads();
+        self.advance_abstention();
         let shown = (self.term, self.role.public());
         if shown != self.shown {
             self.shown = shown;
             self.out.push(Output::ChangeRole { epoch: shown.0, role: shown.1 });
         }
-        let promise = Promise { epoch: self.term, current: 0, vote: self.vote, committed: self.committed };
+        // Only what is synced already: this write might be torn between the promise and the entries that it counts on.
+        let committed = self.committed.min(self.disk.synced());
+        let promise = Promise { epoch: self.term, current: 0, vote: self.vote, committed };
         if let Some(persist) = self.disk.flush(self.now, promise) {
             self.out.push(Output::Persist(persist));
         }
@@ -426,7 +449,8 @@ impl Raft {
         self.out.push(Output::Explain(decision));
     }
 
-    fn drop(&mut self, what: Dropped, reason: DropReason) {
+    /// Says that something asked for will not happen.
+    fn decline(&mut self, what: Dropped, reason: DropReason) {
         self.out.push(Output::Drop { what, reason });
     }
 }

@@ -193,7 +193,7 @@ impl Progress {
                 Verdict::Retry
             }
             // A probe is the only append on its way: other refusals are old.
-            Pace::Probe { .. } if previous + 1 != self.next => Verdict::Stale,
+            Pace::Probe { .. } if previous != self.next - 1 => Verdict::Stale,
             Pace::Probe { .. } if previous <= self.matched => {
                 if !self.doubted {
                     self.doubted = true;

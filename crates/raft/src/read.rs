@@ -37,6 +37,8 @@ pub(crate) struct Reads {
     asked: Option<Asked>,
     /// Until this index is applied.
     confirmed: VecDeque<(u64, Vec<ReadId>)>,
+    /// How many there are in all, a leader's open round included.
+    count: usize,
     /// Counts attempts, from a random start: no context is used twice, not even after a restart.
     attempts: u64,
 }
@@ -71,12 +73,7 @@ struct Round {
 
 impl Reads {
     pub(crate) fn new(attempts: u64) -> Reads {
-        Reads { waiting: Vec::new(), asked: None, confirmed: VecDeque::new(), attempts }
-    }
-
-    fn len(&self) -> usize {
-        let asked = self.asked.as_ref().map_or(0, |asked| asked.reads.len());
-        self.waiting.len() + asked + self.confirmed.iter().map(|(_, reads)| reads.len()).sum::<usize>()
+        Reads { waiting: Vec::new(), asked: None, confirmed: VecDeque::new(), count: 0, attempts }
     }
 
     /// When to ask again.
@@ -105,6 +102,7 @@ impl Reads {
         while self.confirmed.front().is_some_and(|&(index, _)| index <= applied) {
             ready.extend(self.confirmed.pop_front().into_iter().flat_map(|(_, reads)| reads));
         }
+        self.count -= ready.len();
         ready
     }
 
@@ -143,10 +141,11 @@ impl Rounds {
 impl Raft {
     /// Somebody here wants to read.
     pub(crate) fn on_read(&mut self, id: ReadId) {
-        if self.reads.len() >= READS_MAX {
-            self.out.push(Output::Drop { what: Dropped::Read(id), reason: DropReason::Busy });
+        if self.reads.count >= READS_MAX {
+            self.decline(Dropped::Read(id), DropReason::Busy);
             return;
         }
+        self.reads.count += 1;
         self.reads.waiting.push(id);
     }
 
@@ -211,7 +210,8 @@ impl Raft {
     }
 
     fn ask_leader(&mut self) {
-        let Some(leader) = self.role.public().leader(self.id()) else {
+        let Some(leader) = self.leader() else {
+            self.reads.withdraw();
             return;
         };
         let deadline = self.reads.deadline(self.config.heartbeat_interval);

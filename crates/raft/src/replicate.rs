@@ -4,7 +4,7 @@ use crate::progress::Verdict;
 use crate::{Body, Decision, Pace, Raft};
 use alloc::vec::Vec;
 use bytes::Bytes;
-use consensus::{Append, DropReason, Dropped, Entry, EntryKind, NodeId, Output, Position, Reader};
+use consensus::{Append, DropReason, Dropped, Entry, EntryKind, NodeId, Position, Reader};
 
 impl Raft {
     /// Clients' commands, encoded. They become one change of the log, and one append to each follower that can take it.
@@ -17,7 +17,7 @@ impl Raft {
             Some(_) => None,
         };
         match refusal {
-            Some(reason) => self.out.push(Output::Drop { what: Dropped::Proposal, reason }),
+            Some(reason) => self.decline(Dropped::Proposal, reason),
             None if commands.is_empty() => {}
             None => self.append_own(commands),
         }

@@ -83,11 +83,11 @@ impl Raft {
 
     /// A snapshot took the place of state machine and log, durably.
     pub(crate) fn on_installed(&mut self, snapshot: Snapshot) {
-        self.installing = None;
         let position = snapshot.position;
-        if position.index <= self.committed {
+        if self.installing.take().is_none() {
             return;
         }
+        assert!(position.index > self.committed, "installed {position}, which is older than what is committed");
         // The snapshot's configuration and no other.
         self.configuration = snapshot.configuration.clone();
         self.snapshot = snapshot;
@@ -97,16 +97,19 @@ impl Raft {
         self.committed = position.index;
         self.applied = position.index;
         self.applying = None;
-        // It may have become a voter by this, or none.
-        if let Some(leader) = self.leader() {
-            self.become_follower(Some(leader));
+        // It may have become a voter by this, or a learner, or neither.
+        let leader = self.leader();
+        let heard = self.role.following().map(|following| following.heard);
+        self.become_follower(leader);
+        if let (Some(following), Some(heard)) = (self.role.following_mut(), heard) {
+            following.heard = heard;
+        }
+        if let Some(leader) = leader {
             self.answer_append(leader, position.index);
-        } else {
-            self.become_follower(None);
         }
     }
 
     fn drop_snapshot(&mut self, reason: DropReason) {
-        self.out.push(Output::Drop { what: Dropped::Snapshot, reason });
+        self.decline(Dropped::Snapshot, reason);
     }
 }

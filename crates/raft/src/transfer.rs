@@ -4,7 +4,7 @@
 //! the leader wants it. If it does not happen within an election timeout the leader goes on.
 
 use crate::{Body, Decision, Raft};
-use consensus::{DropReason, Dropped, Instant, NodeId, Output};
+use consensus::{DropReason, Dropped, Instant, NodeId};
 
 /// A transfer in progress.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +121,6 @@ impl Raft {
     }
 
     fn drop_transfer(&mut self, reason: DropReason) {
-        self.out.push(Output::Drop { what: Dropped::Transfer, reason });
+        self.decline(Dropped::Transfer, reason);
     }
 }
