@@ -42,7 +42,7 @@ pub(super) fn search<F: DiskFile>(file: &F, seed: Seed, from: u64, length: u64, 
     let mut evidence = Evidence { synced: 0, end: from };
     // Records take room: nothing behind this place can have a higher number.
     let highest = next.saturating_add(MOST_BYTES / RECORD_HEADER as u64);
-    let (mut strides, mut records) = (Window::new(file), Window::new(file));
+    let (mut strides, mut records) = (Window::new(file, length), Window::new(file, length));
     let mut at = from.next_multiple_of(ALIGN);
     while at < length {
         let stride = strides.at(at, STRIDE)?;

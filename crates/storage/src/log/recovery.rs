@@ -199,7 +199,7 @@ impl<'a, D: Disk> Walk<'a, D> {
         let listed = &self.live[live];
         let path = segment::path(listed.number);
         let seed = Seed::of(self.identity, listed.number);
-        let mut window = Window::new(&listed.file);
+        let mut window = Window::new(&listed.file, listed.length);
         let mut offset = HEADER;
         loop {
             self.read[live].1 = offset;
