@@ -68,9 +68,15 @@ impl Raft {
         self.send(candidate, answer(ballot, false));
     }
 
-    /// The lease is over, or void: the pre-vote requests that waited for that are answered.
+    /// The lease is over, or void: the pre-vote requests that waited for that are answered. Two that hear yes at the same moment would
+    /// stand in the same term and split the vote, so of those that may win only the best-ranked one does; the others ask again.
     pub(crate) fn answer_kept(&mut self) {
-        for (candidate, kept) in self.take_kept() {
+        let mut kept = self.take_kept();
+        let may_win = |kept: &Kept| kept.term > self.term && self.is_as_recent(kept.last);
+        let best = kept.iter().filter(|(_, kept)| may_win(kept)).max_by_key(|&(&candidate, kept)| (kept.last, candidate));
+        let best = best.map(|(&candidate, _)| candidate);
+        kept.retain(|&candidate, kept| Some(candidate) == best || !may_win(kept));
+        for (candidate, kept) in kept {
             let request = Request { candidate, term: kept.term, last: kept.last, ballot: Ballot::Pre };
             if kept.term < self.term {
                 self.on_late_request(request);

@@ -128,6 +128,12 @@ impl Ghost {
         self.committed[..upto].get(count)
     }
 
+    /// Of all that such a machine lacks, the newest that says something.
+    pub(crate) fn newest_missing(&self, count: usize, upto: usize) -> Option<&Entry> {
+        let missing = self.committed[..upto].get(count..)?;
+        missing.iter().rfind(|entry| !entry.data.is_empty()).or(missing.last())
+    }
+
     /// `member` leads `epoch` with this log.
     pub(crate) fn leads(&mut self, member: NodeId, epoch: u64, log: &Image) -> Result<(), Violation> {
         let first = *self.leaders.entry(epoch).or_insert(member);

@@ -69,7 +69,7 @@ impl<P: Protocol> World<P> {
         let arrival = self.arrival();
         let machine = &self.running(id)?.machine;
         let mut line = format!("{id} answers from what it has: {}", tell_newest(machine));
-        if let Some(entry) = self.ghost.missing(machine.count, arrival.committed) {
+        if let Some(entry) = self.ghost.newest_missing(machine.count, arrival.committed) {
             line += &format!(" — STALE: {} is committed", words::entries(core::slice::from_ref(entry)));
         }
         self.say(line);

@@ -31,10 +31,11 @@ type Counts = BTreeMap<(NodeId, NodeId), usize>;
 impl Transcript {
     /// Adds a line about what happened at `now`.
     pub(crate) fn say(&mut self, now: Instant, line: String) {
-        if now > self.shown {
-            self.shown = now;
+        // A nanosecond is not worth a heading: it is the difference between "an election timeout" and "more than that".
+        if words::moment(now) != words::moment(self.shown) {
             self.lines.push(format!("at {}", words::moment(now)));
         }
+        self.shown = now;
         self.lines.push(line);
     }
 

@@ -136,7 +136,7 @@ impl<P: Protocol> World<P> {
     /// A message is lost: tells of it, and tells the sender of a snapshot.
     pub(crate) fn lose(&mut self, flight: Flight<P::Message>) -> Outcome {
         let (from, to) = (flight.from, flight.to);
-        if self.flowing && P::is_routine(&self.settings, &flight.message) {
+        if (self.flowing || self.humming) && P::is_routine(&self.settings, &flight.message) {
             self.transcript.count(from, to, P::name(&flight.message), Fate::Lost);
         } else {
             let told = P::tell(&mut self.names, &flight.message);
