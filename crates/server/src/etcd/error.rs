@@ -34,22 +34,9 @@ pub enum StartError {
     /// The disk failed.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// The snapshot cannot be read.
+    /// What the disk holds cannot be understood.
     #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// The snapshot cannot be understood.
-    #[error("the newest snapshot cannot be understood: {0}")]
-    Restore(consensus::RestoreError),
-    /// The data folder is another member's.
-    #[error("{folder} holds the data of {found}, but the flags say {wanted}")]
-    OtherMember {
-        /// The folder.
-        folder: String,
-        /// Whose data it holds.
-        found: String,
-        /// Who the flags say this is.
-        wanted: String,
-    },
+    Recover(#[from] StopError),
     /// A member that lost its disk must not vote under its old id (DESIGN: a stranger).
     #[error(
         "member {id} has already been bootstrapped: {peer} knows it, but {folder} holds nothing of it. A member that lost its data may \

@@ -24,7 +24,7 @@ pub(crate) mod snapshot;
 mod stream;
 mod watchdog;
 
-pub(crate) use listen::{PeerPort, serve};
+pub(crate) use listen::{Gate, PeerPort, serve};
 
 use super::metrics::Metrics;
 use consensus::NodeId;
@@ -125,11 +125,6 @@ impl Transport {
         if lost {
             self.shared.metrics.peer_send_failed(to, heartbeat);
         }
-    }
-
-    /// How many other members there are, and to how many of them a link stands.
-    pub(crate) fn linked(&self) -> (usize, usize) {
-        (self.peers.len(), self.peers.values().filter(|peer| peer.link.is_up()).count())
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a member knows about itself, for whoever looks.
 
-use consensus::Instant;
+use consensus::{Instant, NodeId};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use tokio::sync::watch;
 
 pub(crate) use replica::Status;
 
@@ -14,6 +15,22 @@ const DECISIONS_KEPT: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Board {
     inner: Arc<Mutex<Inner>>,
+    leadership: watch::Sender<Leadership>,
+}
+
+/// Who leads, in which term, and whether the leader has had an entry of its term applied here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Leadership {
+    pub(crate) term: u64,
+    pub(crate) leader: Option<NodeId>,
+    pub(crate) settled: bool,
+}
+
+impl Leadership {
+    fn of(status: &Status) -> Leadership {
+        let settled = status.leader.is_some() && status.applied.epoch == status.epoch;
+        Leadership { term: status.epoch, leader: status.leader, settled }
+    }
 }
 
 #[derive(Debug)]
@@ -35,8 +52,9 @@ pub(crate) struct Told {
 
 impl Board {
     pub(crate) fn new(status: Status, revision: i64) -> Board {
+        let (leadership, _) = watch::channel(Leadership::of(&status));
         let inner = Inner { status, revision, leader_since: Instant::ZERO, decisions: VecDeque::new() };
-        Board { inner: Arc::new(Mutex::new(inner)) }
+        Board { inner: Arc::new(Mutex::new(inner)), leadership }
     }
 
     /// Notes where the replica stands; true if the leader is another than before.
@@ -48,6 +66,13 @@ impl Board {
         }
         inner.status = status;
         inner.revision = revision;
+        drop(inner);
+        self.leadership.send_if_modified(|known| {
+            let now = Leadership::of(&status);
+            let modified = *known != now;
+            *known = now;
+            modified
+        });
         changed
     }
 
@@ -58,6 +83,11 @@ impl Board {
         }
         let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
         inner.decisions.push_back(Told { wall_ms, text });
+    }
+
+    /// Tells of every change of leadership.
+    pub(crate) fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.subscribe()
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -76,10 +76,6 @@ impl Link {
         Arc::new(Link { peer, urls, dial_timeout, inbox, state: Mutex::default() })
     }
 
-    pub(crate) fn is_up(&self) -> bool {
-        self.state().up
-    }
-
     /// A stream to or from the peer's process `incarnation` stands now.
     pub(crate) fn stand(self: &Arc<Link>, incarnation: u64) -> Standing {
         let mut state = self.state();

@@ -23,7 +23,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{debug, warn};
@@ -43,8 +43,20 @@ pub(crate) struct PeerPort {
     pub(crate) snapshots: Arc<dyn snapshot::Receiver>,
 }
 
+/// Keeps peers waiting until the member has found out who it is.
+#[derive(Default)]
+pub(crate) struct Gate(OnceLock<PeerPort>);
+
+impl Gate {
+    /// From now on peers are served.
+    pub(crate) fn open(&self, port: PeerPort) {
+        // A second opening would be of the same port.
+        let _ = self.0.set(port);
+    }
+}
+
 /// Serves the peer port, for ever.
-pub(crate) async fn serve(listener: TcpListener, port: Arc<PeerPort>) {
+pub(crate) async fn serve(listener: TcpListener, port: Arc<Gate>) {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
@@ -59,7 +71,7 @@ pub(crate) async fn serve(listener: TcpListener, port: Arc<PeerPort>) {
     }
 }
 
-async fn converse(socket: TcpStream, port: Arc<PeerPort>) {
+async fn converse(socket: TcpStream, gate: Arc<Gate>) {
     if let Err(error) = socket.set_nodelay(true) {
         debug!(%error, "a peer's connection went as it came");
         return;
@@ -67,8 +79,14 @@ async fn converse(socket: TcpStream, port: Arc<PeerPort>) {
     let socket = Watched::new(socket);
     let verdict = socket.verdict();
     let service = service_fn(move |request| {
-        let (port, verdict) = (port.clone(), verdict.clone());
-        async move { Ok::<_, Infallible>(answer(request, &port, verdict).await) }
+        let (gate, verdict) = (gate.clone(), verdict.clone());
+        async move {
+            Ok::<_, Infallible>(match gate.0.get() {
+                Some(port) => answer(request, port, verdict).await,
+                // Members that start together ask each other at once whether they are known: silence would cost them a second.
+                None => text(StatusCode::SERVICE_UNAVAILABLE, "this member is starting\n".to_owned()),
+            })
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(IDLE);

@@ -1,0 +1,83 @@
+//! A member's first start: founding a cluster together with the others.
+
+use super::config::{ClusterState, Config};
+use super::error::StartError;
+use super::peer::http::HttpClient;
+use consensus::NodeId;
+use etcd::bootstrap::{Bootstrap, bootstrap};
+use etcd::json::{self, Member};
+use etcd::peer::http::MEMBERS;
+use etcd::url::Url;
+use std::time::Duration;
+use storage::{Blank, Disk, Identity, Store};
+use tracing::info;
+
+/// How long the other members are asked whether they know this one.
+const ASKING: Duration = Duration::from_secs(1);
+
+/// Makes a member in an empty folder.
+pub(crate) async fn found<D: Disk>(blank: Blank<D>, config: &Config, client: &HttpClient) -> Result<Store<D>, StartError> {
+    if config.initial_cluster_state == ClusterState::Existing {
+        return Err(StartError::Joining);
+    }
+    let bootstrap = bootstrap(&config.initial_cluster, &config.initial_cluster_token);
+    let me = who_am_i(config, &bootstrap)?;
+    refuse_if_known(config, me, client).await?;
+    let identity = Identity::of(bootstrap.cluster_id, me);
+    info!(%identity, members = bootstrap.entries.len(), "founding a cluster");
+    Ok(blank.create(identity, bootstrap.promise, bootstrap.entries)?)
+}
+
+/// Which of the initial cluster this member is: the one of its name, and with the peer URLs that it advertises.
+fn who_am_i(config: &Config, bootstrap: &Bootstrap) -> Result<NodeId, StartError> {
+    let Some(&me) = bootstrap.ids.get(&config.name) else {
+        let names: Vec<&str> = bootstrap.ids.keys().map(String::as_str).collect();
+        return Err(StartError::NotInCluster(format!("it names {}, but --name is {}", names.join(", "), config.name)));
+    };
+    let urls = |urls: &[Url]| {
+        let mut urls: Vec<&str> = urls.iter().map(Url::as_str).collect();
+        urls.sort_unstable();
+        urls.join(",")
+    };
+    let named = config.initial_cluster.iter().find(|member| member.name == config.name);
+    let named = named.map(|member| urls(&member.peer_urls)).unwrap_or_default();
+    let advertised = urls(&config.initial_advertise_peer_urls);
+    if named != advertised {
+        let name = &config.name;
+        return Err(StartError::NotInCluster(format!(
+            "it says {name}={named}, but --initial-advertise-peer-urls is {advertised}"
+        )));
+    }
+    Ok(me)
+}
+
+/// A member that finds its folder empty may have lost it, and with it the memory of its votes. If another member has seen it run,
+/// it must not run again under the same id (etcd: "member … has already been bootstrapped").
+async fn refuse_if_known(config: &Config, me: NodeId, client: &HttpClient) -> Result<(), StartError> {
+    let others = config.initial_cluster.iter().filter(|member| member.name != config.name);
+    let questions: Vec<_> = others
+        .flat_map(|member| &member.peer_urls)
+        .cloned()
+        .map(|url| {
+            let client = client.clone();
+            tokio::spawn(async move { knows(&client, &url, me).await.then_some(url) })
+        })
+        .collect();
+    for question in questions {
+        if let Ok(Some(peer)) = question.await {
+            return Err(StartError::AlreadyBootstrapped {
+                id: me.to_string(),
+                peer: peer.to_string(),
+                folder: config.data_dir.display().to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the member at `url` has seen `me` run: it lists it with client URLs, which a member announces once it serves.
+async fn knows(client: &HttpClient, url: &Url, me: NodeId) -> bool {
+    let Ok((_, body)) = client.get(url, MEMBERS, ASKING).await else { return false };
+    let Ok(members) = json::from_slice::<Vec<Member>>("members", &body) else { return false };
+    members.iter().any(|member| member.id == me.0 && !member.client_urls.is_empty())
+}

@@ -1,0 +1,60 @@
+//! Between the replica's codec and etcd's bytes.
+
+use super::metrics::Metrics;
+use bytes::Bytes;
+use consensus::{Entry, EntryKind, NodeId};
+use etcd::codec;
+use etcd::request_id::RequestIds;
+use keyspace::{Command, Keyspace};
+use replica::{Decoded, RequestId, Undecodable};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// etcd's log entries. Counts what goes by: each entry is decoded once, when it is applied.
+pub(crate) struct EtcdCodec {
+    ids: RequestIds,
+    metrics: Arc<Metrics>,
+}
+
+impl EtcdCodec {
+    /// For a member that starts so long after 1970.
+    pub(crate) fn new(me: NodeId, since_1970: Duration, metrics: Arc<Metrics>) -> EtcdCodec {
+        EtcdCodec { ids: RequestIds::new(me, since_1970), metrics }
+    }
+}
+
+impl replica::Codec for EtcdCodec {
+    type Machine = Keyspace;
+
+    fn id(&mut self, _request: &Command) -> RequestId {
+        RequestId(self.ids.next_request().into())
+    }
+
+    fn encode_request(&self, id: RequestId, request: &Command) -> Bytes {
+        self.encode(id, request)
+    }
+
+    fn decode_request(&self, data: &Bytes) -> Result<(RequestId, Command), Undecodable> {
+        let decoded = codec::decode_data(EntryKind::Command, data).map_err(|why| Undecodable(why.to_string()))?;
+        match decoded {
+            codec::Decoded { id: Some(id), command: Some(command) } => Ok((RequestId(id.into()), command)),
+            _ => Err(Undecodable("a request without an id or without a command".to_owned())),
+        }
+    }
+
+    fn encode(&self, id: RequestId, command: &Command) -> Bytes {
+        // etcd's ids have 64 bits, and `id` made this one.
+        codec::encode(id.0 as u64, command)
+    }
+
+    fn decode(&self, entry: &Entry) -> Result<Decoded<Command>, Undecodable> {
+        let codec::Decoded { id, command } = codec::decode(entry).map_err(|why| Undecodable(why.to_string()))?;
+        match &command {
+            Some(Command::Put(_)) => self.metrics.put(),
+            Some(Command::DeleteRange(_)) => self.metrics.delete(),
+            Some(Command::Txn(_)) => self.metrics.txn(),
+            _ => {}
+        }
+        Ok(Decoded { id: id.map(|id| RequestId(id.into())), command })
+    }
+}

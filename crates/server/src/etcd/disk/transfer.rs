@@ -1,0 +1,97 @@
+//! Snapshots on their way between the disk and other members.
+
+use super::super::peer::snapshot::{Arriving, Leaving, Piece, Receiver, Source};
+use super::super::view::Soon;
+use bytes::Bytes;
+use consensus::{NodeId, Snapshot};
+use std::sync::{Arc, Mutex};
+use storage::{Disk, SealedSnapshot, SnapshotWriter, Snapshots};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+/// How many pieces wait between the network and the disk.
+const PIECES: usize = 4;
+
+/// The snapshots of other members that arrive here, and this member's that leave.
+pub(crate) struct Snapshotting<D: Disk> {
+    snapshots: Snapshots<D>,
+    /// The one that is here whole and not yet in force.
+    arrived: Arc<Mutex<Option<SealedSnapshot<D>>>>,
+}
+
+impl<D: Disk> Snapshotting<D> {
+    pub(crate) fn new(snapshots: Snapshots<D>) -> Snapshotting<D> {
+        Snapshotting { snapshots, arrived: Arc::default() }
+    }
+
+    /// Takes the snapshot that arrived.
+    pub(crate) fn take_arrived(&self) -> Option<SealedSnapshot<D>> {
+        self.arrived.lock().expect("nobody panics while holding it").take()
+    }
+}
+
+impl<D: Disk> Receiver for Snapshotting<D> {
+    fn begin(&self, from: NodeId, snapshot: Snapshot) -> Result<Arriving, String> {
+        let writer = self.snapshots.receive(from, snapshot).map_err(|fault| fault.to_string())?;
+        let (pieces, mut received) = mpsc::channel(PIECES);
+        let (tell, sealed) = oneshot::channel();
+        let arrived = self.arrived.clone();
+        spawn_blocking(move || {
+            let Some(result) = write(writer, &mut received) else { return };
+            let result = result.map(|sealed| {
+                // A later one takes the place of one that the replica has not asked for.
+                let earlier = arrived.lock().expect("nobody panics while holding it").replace(sealed);
+                if let Some(earlier) = earlier {
+                    let _ = earlier.discard();
+                }
+            });
+            let _ = tell.send(result);
+        });
+        Ok(Arriving { pieces, sealed })
+    }
+}
+
+/// Writes all pieces; `None` if they stopped coming.
+fn write<D: Disk>(
+    mut writer: SnapshotWriter<D>,
+    pieces: &mut mpsc::Receiver<Piece>,
+) -> Option<Result<SealedSnapshot<D>, String>> {
+    loop {
+        match pieces.blocking_recv() {
+            Some(Piece::Content(chunk)) => {
+                if let Err(fault) = writer.write(&chunk) {
+                    return Some(Err(fault.to_string()));
+                }
+            }
+            Some(Piece::End) => return Some(writer.finish().map_err(|fault| fault.to_string())),
+            None => {
+                let _ = writer.discard();
+                return None;
+            }
+        }
+    }
+}
+
+impl<D: Disk> Source for Snapshotting<D> {
+    fn open(&self) -> Soon<'static, Result<Leaving, String>> {
+        let snapshots = self.snapshots.clone();
+        Box::pin(async move { spawn_blocking(move || open(&snapshots)).await.map_err(|error| error.to_string())? })
+    }
+}
+
+fn open<D: Disk>(snapshots: &Snapshots<D>) -> Result<Leaving, String> {
+    let newest = snapshots.newest().map_err(|error| error.to_string())?.ok_or("there is no snapshot to send")?;
+    let mut reader = newest.read().map_err(|error| error.to_string())?;
+    let (feed, pieces) = mpsc::channel(PIECES);
+    let leaving = Leaving { snapshot: newest.snapshot().clone(), bytes: reader.content_bytes(), pieces };
+    spawn_blocking(move || {
+        while let Some(piece) = reader.next_chunk().transpose() {
+            let failed = piece.is_err();
+            let piece: Result<Bytes, String> = piece.map_err(|error| error.to_string());
+            if feed.blocking_send(piece).is_err() || failed {
+                return;
+            }
+        }
+    });
+    Ok(leaving)
+}

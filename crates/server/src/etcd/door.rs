@@ -1,0 +1,100 @@
+//! How clients' requests reach the replica, and answers come back.
+//!
+//! The queue has no bound of its own: the replica takes everything from it each time that it runs, on the same thread as the
+//! connections that fill it, and refuses what is over its bound in bytes.
+
+use super::view::{MembershipView, Soon};
+use consensus::NodeId;
+use keyspace::{Answer, Command, MembersAnswer, Query, Response};
+use replica::Refusal;
+use tokio::sync::{mpsc, oneshot};
+
+/// What a request came to: where it was answered, and what.
+pub(crate) type Outcome = replica::Answer<Response>;
+
+/// A request with the way back.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) what: What,
+    pub(crate) answer: oneshot::Sender<Outcome>,
+}
+
+/// A request.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// For the log.
+    Write(Command),
+    /// Of the state that all agree on.
+    Read(Query),
+    /// Of the state here.
+    ReadHere(Query),
+    /// Hand leadership over.
+    Transfer(Option<NodeId>),
+}
+
+/// Why the door gave no answer of the machine's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NoAnswer {
+    /// The replica refused.
+    Refused(Refusal),
+    /// The member is stopping.
+    Stopped,
+}
+
+/// The door to the replica.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    asks: mpsc::UnboundedSender<Ask>,
+}
+
+impl Door {
+    pub(crate) fn new(asks: mpsc::UnboundedSender<Ask>) -> Door {
+        Door { asks }
+    }
+
+    /// Asks, and waits for the answer of the machine. The replica sees to it that one comes in time.
+    pub(crate) async fn ask(&self, what: What) -> Result<Response, NoAnswer> {
+        match self.outcome(what).await? {
+            Outcome::Applied(_, response) | Outcome::Read(_, response) => Ok(response),
+            Outcome::Refused(refusal) => Err(NoAnswer::Refused(refusal)),
+            Outcome::Transferred => Err(NoAnswer::Stopped),
+        }
+    }
+
+    /// Asks for the hand-over of leadership.
+    pub(crate) async fn transfer(&self, to: Option<NodeId>) -> Result<(), NoAnswer> {
+        match self.outcome(What::Transfer(to)).await? {
+            Outcome::Refused(refusal) => Err(NoAnswer::Refused(refusal)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the machine stands here.
+    pub(crate) async fn machine_status(&self) -> Option<keyspace::Status> {
+        match self.ask(What::ReadHere(Query::Status)).await {
+            Ok(Ok(Answer::Status(status))) => Some(status),
+            _ => None,
+        }
+    }
+
+    async fn outcome(&self, what: What) -> Result<Outcome, NoAnswer> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(Ask { what, answer }).map_err(|_| NoAnswer::Stopped)?;
+        answered.await.map_err(|_| NoAnswer::Stopped)
+    }
+}
+
+impl MembershipView for Door {
+    fn members(&self) -> Soon<'_, Option<MembersAnswer>> {
+        Box::pin(async {
+            match self.ask(What::ReadHere(Query::Members)).await {
+                Ok(Ok(Answer::Members(members))) => Some(members),
+                _ => None,
+            }
+        })
+    }
+
+    fn cluster_version(&self) -> Soon<'_, Option<String>> {
+        Box::pin(async { self.machine_status().await?.cluster_version })
+    }
+}

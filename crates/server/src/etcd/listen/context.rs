@@ -1,0 +1,112 @@
+//! What every answer to a client needs.
+
+use super::super::config::Config;
+use super::super::door::{Door, NoAnswer, What};
+use super::super::metrics::Metrics;
+use super::super::status::Board;
+use consensus::{NodeId, Role};
+use etcd::error::{ClientError, Known};
+use etcd::kv::Header;
+use keyspace::{Answer, KeyspaceError, Query};
+use replica::Refusal;
+use std::sync::Arc;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+/// The client port's view of the member.
+pub(crate) struct ClientPort {
+    pub(super) config: Arc<Config>,
+    pub(super) me: NodeId,
+    cluster: u64,
+    pub(super) door: Door,
+    pub(super) board: Board,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// What a request asks for, as far as that decides who may answer it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Need {
+    /// A member that votes.
+    Voter,
+    /// Any member.
+    Anyone,
+}
+
+impl ClientPort {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        me: NodeId,
+        cluster: u64,
+        door: Door,
+        board: Board,
+        metrics: Arc<Metrics>,
+    ) -> ClientPort {
+        ClientPort { config, me, cluster, door, board, metrics }
+    }
+
+    /// Whether this member may answer a request with this metadata (etcd's unary interceptor).
+    pub(super) fn admit(&self, metadata: &MetadataMap, need: Need) -> Result<(), Status> {
+        let status = self.board.status();
+        if need == Need::Voter && matches!(status.role, Role::Learner { .. }) {
+            return Err(known(Known::NotSupportedForLearner));
+        }
+        let said = |key| metadata.get(key).and_then(|value| value.to_str().ok());
+        self.metrics.client_request(said("client-api-version").unwrap_or("unknown"));
+        if said("hasleader") == Some("true") && status.leader.is_none() {
+            return Err(known(Known::NoLeader));
+        }
+        Ok(())
+    }
+
+    /// The header of an answer that is given now.
+    pub(super) fn header(&self) -> Header {
+        Header { cluster_id: self.cluster, member_id: self.me.0, raft_term: self.board.status().epoch }
+    }
+
+    /// Asks the replica.
+    pub(super) async fn ask(&self, what: What) -> Result<Answer, Status> {
+        let read = matches!(what, What::Read(_));
+        match self.door.ask(what).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(refused(error)),
+            Err(why) => Err(no_answer(why, read)),
+        }
+    }
+
+    /// Asks the state that all agree on, or the one here.
+    pub(super) async fn read(&self, query: Query, here: bool) -> Result<Answer, Status> {
+        self.ask(if here { What::ReadHere(query) } else { What::Read(query) }).await
+    }
+}
+
+/// What a client is told instead of an answer.
+pub(super) fn no_answer(why: NoAnswer, read: bool) -> Status {
+    known(match why {
+        NoAnswer::Stopped => Known::Stopped,
+        NoAnswer::Refused(refusal) => match refusal {
+            Refusal::TooManyRequests => Known::TooManyRequests,
+            // Nothing was changed by a read, so clients may ask again, and etcd's text tells them so.
+            Refusal::LeaderChanged if read => Known::LeaderChanged,
+            Refusal::LeaderChanged => Known::TimeoutDueToLeaderFail,
+            Refusal::ConnectionLost => Known::TimeoutDueToConnectionLost,
+            Refusal::TimedOut => Known::Timeout,
+            Refusal::NotLeader => Known::NotLeader,
+            Refusal::BadTransferee => Known::BadLeaderTransferee,
+        },
+    })
+}
+
+/// An error that etcd's clients know.
+pub(super) fn known(known: Known) -> Status {
+    ClientError::from(known).into()
+}
+
+/// An error of the state machine.
+pub(super) fn refused(error: KeyspaceError) -> Status {
+    ClientError::from(error).into()
+}
+
+/// The machine gave an answer of another kind than was asked for: a bug, which the client is told as such.
+pub(super) fn mixed_up(answer: &Answer) -> Status {
+    Status::internal(format!("quorate: an answer of another kind than was asked for: {answer:?}"))
+}

@@ -1,0 +1,128 @@
+//! Which gRPC service a request is for.
+
+use super::cluster::ClusterService;
+use super::context::ClientPort;
+use super::kv::KvService;
+use super::maintenance::MaintenanceService;
+use super::unbuilt::Unbuilt;
+use etcd::pb::etcdserverpb::auth_server::AuthServer;
+use etcd::pb::etcdserverpb::cluster_server::ClusterServer;
+use etcd::pb::etcdserverpb::kv_server::KvServer;
+use etcd::pb::etcdserverpb::lease_server::LeaseServer;
+use etcd::pb::etcdserverpb::maintenance_server::MaintenanceServer;
+use etcd::pb::etcdserverpb::watch_server::WatchServer;
+use etcd::pb::v3electionpb::election_server::ElectionServer;
+use etcd::pb::v3lockpb::lock_server::LockServer;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tonic::Status;
+use tonic::body::Body;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+use tower::Service;
+
+/// What a message may be longer than the largest request that is taken: then it is refused by us, with etcd's words.
+const OVERHEAD: usize = 512 << 10;
+
+/// The methods that are built, by path: what metrics call them.
+const METHODS: [(&str, &str, &str); 10] = [
+    ("/etcdserverpb.KV/Range", "etcdserverpb.KV", "Range"),
+    ("/etcdserverpb.KV/Put", "etcdserverpb.KV", "Put"),
+    ("/etcdserverpb.KV/DeleteRange", "etcdserverpb.KV", "DeleteRange"),
+    ("/etcdserverpb.KV/Txn", "etcdserverpb.KV", "Txn"),
+    ("/etcdserverpb.KV/Compact", "etcdserverpb.KV", "Compact"),
+    ("/etcdserverpb.Cluster/MemberList", "etcdserverpb.Cluster", "MemberList"),
+    ("/etcdserverpb.Maintenance/Status", "etcdserverpb.Maintenance", "Status"),
+    ("/etcdserverpb.Maintenance/Alarm", "etcdserverpb.Maintenance", "Alarm"),
+    ("/etcdserverpb.Maintenance/HashKV", "etcdserverpb.Maintenance", "HashKV"),
+    ("/etcdserverpb.Maintenance/MoveLeader", "etcdserverpb.Maintenance", "MoveLeader"),
+];
+
+/// All services.
+pub(super) struct Services {
+    pub(super) port: Arc<ClientPort>,
+    kv: KvServer<KvService>,
+    cluster: ClusterServer<ClusterService>,
+    maintenance: MaintenanceServer<MaintenanceService>,
+    watch: WatchServer<Unbuilt>,
+    lease: LeaseServer<Unbuilt>,
+    auth: AuthServer<Unbuilt>,
+    lock: LockServer<Unbuilt>,
+    election: ElectionServer<Unbuilt>,
+    health: HealthServer<HealthService>,
+}
+
+impl Services {
+    pub(super) fn new(port: Arc<ClientPort>) -> Services {
+        let limit = port.config.max_request_bytes.saturating_add(OVERHEAD);
+        Services {
+            kv: KvServer::new(KvService(port.clone())).max_decoding_message_size(limit).max_encoding_message_size(usize::MAX),
+            cluster: ClusterServer::new(ClusterService(port.clone())).max_decoding_message_size(limit),
+            maintenance: MaintenanceServer::new(MaintenanceService(port.clone())).max_decoding_message_size(limit),
+            watch: WatchServer::new(Unbuilt),
+            lease: LeaseServer::new(Unbuilt),
+            auth: AuthServer::new(Unbuilt),
+            lock: LockServer::new(Unbuilt),
+            election: ElectionServer::new(Unbuilt),
+            // The empty service name is serving from the first moment on, as in etcd.
+            health: HealthServer::new(HealthService::from_health_reporter(HealthReporter::new())),
+            port,
+        }
+    }
+
+    pub(super) async fn call(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        let Some(&(_, service, method)) = METHODS.iter().find(|(built, ..)| *built == path) else {
+            return self.route(request).await;
+        };
+        self.port.metrics.rpc_started(service, method);
+        let answer = self.route(request).await;
+        self.port.metrics.rpc_handled(service, method, code(&answer));
+        answer
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        let service = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or(path, |(service, _)| service);
+        match service {
+            "etcdserverpb.KV" => answered(self.kv.clone().call(request).await),
+            "etcdserverpb.Cluster" => answered(self.cluster.clone().call(request).await),
+            "etcdserverpb.Maintenance" => answered(self.maintenance.clone().call(request).await),
+            "etcdserverpb.Watch" => answered(self.watch.clone().call(request).await),
+            "etcdserverpb.Lease" => answered(self.lease.clone().call(request).await),
+            "etcdserverpb.Auth" => answered(self.auth.clone().call(request).await),
+            "v3lockpb.Lock" => answered(self.lock.clone().call(request).await),
+            "v3electionpb.Election" => answered(self.election.clone().call(request).await),
+            "grpc.health.v1.Health" => answered(self.health.clone().call(request).await),
+            unknown => Status::unimplemented(format!("unknown service {unknown}")).into_http(),
+        }
+    }
+}
+
+fn answered(answer: Result<Response<Body>, Infallible>) -> Response<Body> {
+    answer.unwrap_or_else(|never| match never {})
+}
+
+/// The name of the code with which a call ended: in the head if it failed, else in the trailers of a success.
+fn code(answer: &Response<Body>) -> &'static str {
+    let Some(status) = answer.headers().get("grpc-status") else { return "OK" };
+    match status.as_bytes() {
+        b"0" => "OK",
+        b"1" => "Canceled",
+        b"3" => "InvalidArgument",
+        b"4" => "DeadlineExceeded",
+        b"5" => "NotFound",
+        b"7" => "PermissionDenied",
+        b"8" => "ResourceExhausted",
+        b"9" => "FailedPrecondition",
+        b"11" => "OutOfRange",
+        b"12" => "Unimplemented",
+        b"13" => "Internal",
+        b"14" => "Unavailable",
+        b"15" => "DataLoss",
+        b"16" => "Unauthenticated",
+        _ => "Unknown",
+    }
+}

@@ -1,0 +1,362 @@
+//! A running member: one thread with a runtime of its own, beside the log's and the data's.
+//!
+//! ```text
+//!   listen, open the folder, found or recover ──▶ replica task, peers, clients ──▶ announce ──▶ ready
+//!   stop: hand leadership over, stop accepting, let answers leave, end the disk's threads
+//! ```
+
+use super::announce::{keep_cluster_version, publish};
+use super::assemble::{self, Cluster};
+use super::birth::found;
+use super::clock::{Clock, unforeseen, wall};
+use super::codec::EtcdCodec;
+use super::config::Config;
+use super::disk::{DataThread, LogThread, Snapshotting};
+use super::door::Door;
+use super::error::{RunError, StartError, StopError};
+use super::listen::{ClientPort, Listeners};
+use super::metrics::Metrics;
+use super::peer::http::HttpClient;
+use super::peer::identity::Identity;
+use super::peer::{PeerPort, Shared, Transport};
+use super::replica_task::{Inputs, Outputs, ReplicaTask};
+use super::status::Board;
+use consensus::{NodeId, Role};
+use etcd::url::Url;
+use std::future::Future;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use storage::{Disk, LogOptions, Opened, RealDisk, Store, open};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tracing::{info, warn};
+
+/// How long a stopping member waits for another to lead.
+const HANDOVER: Duration = Duration::from_secs(2);
+/// How long it waits for answers to leave.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// A running member. Dropping it stops it as `kill` does.
+#[derive(Debug)]
+pub struct Member {
+    orders: mpsc::UnboundedSender<Order>,
+    ready: watch::Receiver<bool>,
+    ended: Option<oneshot::Receiver<Result<(), StopError>>>,
+    thread: Option<JoinHandle<()>>,
+    id: u64,
+    cluster: u64,
+}
+
+/// What a running member can be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Order {
+    Stop,
+    Kill,
+}
+
+/// What the member's thread says once it runs.
+struct Started {
+    id: u64,
+    cluster: u64,
+}
+
+/// Runs a member until the process is told to end (SIGTERM, or SIGINT as from Ctrl-C), or until it must stop by itself.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    run_until(config, told_to_end()).await
+}
+
+async fn told_to_end() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        warn!("signals cannot be caught: they end this process at once");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => info!("told to end by SIGTERM"),
+        _ = interrupt.recv() => info!("told to end by SIGINT"),
+    }
+}
+
+/// Runs a member until `shutdown` completes, upon which it hands leadership over and stops, or until it must stop by itself.
+pub async fn run_until(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    let mut member = Member::start(config).await?;
+    tokio::select! {
+        stopped = member.ended() => Ok(stopped?),
+        () = shutdown => Ok(member.stop().await?),
+    }
+}
+
+impl Member {
+    /// Starts a member; returns once it listens. Several may run in one process.
+    pub async fn start(config: Config) -> Result<Member, StartError> {
+        let (orders, received) = mpsc::unbounded_channel();
+        let (ready_tell, ready) = watch::channel(false);
+        let (ended_tell, ended) = oneshot::channel();
+        let (started_tell, started) = oneshot::channel();
+        let name = config.name.clone();
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = started_tell.send(Err(StartError::Thread(error)));
+                    return;
+                }
+            };
+            let life = Life { config: Arc::new(config), started: started_tell, ready: ready_tell, orders: received };
+            let (stopped, threads) = runtime.block_on(life.live());
+            // Closes every socket at once; then nobody sends to the disk's threads any more, and they end.
+            runtime.shutdown_background();
+            let panicked = threads.into_iter().filter_map(|thread| thread.join().err()).count() > 0;
+            let _ = ended_tell.send(if panicked { Err(StopError::Panicked) } else { stopped });
+        });
+        let thread = thread.map_err(StartError::Thread)?;
+        match started.await {
+            Ok(Ok(Started { id, cluster })) => {
+                Ok(Member { orders, ready, ended: Some(ended), thread: Some(thread), id, cluster })
+            }
+            Ok(Err(error)) => {
+                let _ = thread.join();
+                Err(error)
+            }
+            Err(_) => {
+                let _ = thread.join();
+                Err(StopError::Panicked.into())
+            }
+        }
+    }
+
+    /// This member's id.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The cluster's id.
+    pub fn cluster_id(&self) -> u64 {
+        self.cluster
+    }
+
+    /// Returns once the member has a leader and serves; false if it ended before.
+    pub async fn ready(&mut self) -> bool {
+        self.ready.wait_for(|ready| *ready).await.is_ok()
+    }
+
+    /// Returns when the member ended.
+    pub async fn ended(&mut self) -> Result<(), StopError> {
+        let ended = match &mut self.ended {
+            Some(ended) => ended.await.unwrap_or(Err(StopError::Panicked)),
+            None => Ok(()),
+        };
+        self.ended = None;
+        self.join();
+        ended
+    }
+
+    /// Hands leadership over, then stops.
+    pub async fn stop(mut self) -> Result<(), StopError> {
+        let _ = self.orders.send(Order::Stop);
+        self.ended().await
+    }
+
+    /// Stops as if the process had been killed, as far as that can be done within it: sockets close without a word, what was not
+    /// on its way to the disk is lost. For tests.
+    pub async fn kill(mut self) {
+        let _ = self.orders.send(Order::Kill);
+        let _ = self.ended().await;
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::Kill);
+        self.join();
+    }
+}
+
+/// The life of a member, on its own thread.
+struct Life {
+    config: Arc<Config>,
+    started: oneshot::Sender<Result<Started, StartError>>,
+    ready: watch::Sender<bool>,
+    orders: mpsc::UnboundedReceiver<Order>,
+}
+
+/// The disk's threads, to be waited for.
+type Threads = Vec<JoinHandle<()>>;
+
+impl Life {
+    async fn live(self) -> (Result<(), StopError>, Threads) {
+        let disk = RealDisk::new(self.config.data_dir.clone());
+        self.live_on(disk).await
+    }
+
+    async fn live_on<D: Disk>(self, disk: D) -> (Result<(), StopError>, Threads) {
+        let Life { config, started, ready, orders } = self;
+        match begin(disk, &config).await {
+            Ok(body) => {
+                let _ = started.send(Ok(Started { id: body.me.0, cluster: body.cluster }));
+                body.live(config, ready, orders).await
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+                (Ok(()), Threads::new())
+            }
+        }
+    }
+}
+
+/// What is alive of a member.
+struct Body<D: Disk> {
+    me: NodeId,
+    cluster: u64,
+    task: ReplicaTask<D>,
+    transport: Arc<Transport>,
+    board: Board,
+    door: Door,
+    listeners: Listeners,
+    threads: Threads,
+}
+
+/// Everything up to the moment from which the member takes part.
+async fn begin<D: Disk>(disk: D, config: &Arc<Config>) -> Result<Body<D>, StartError> {
+    // First the ports: two members that were told the same ones are told apart before either touches its data.
+    let listeners = Listeners::bind(config).await?;
+    let client = HttpClient::new(config.dial_timeout());
+    let store = match open(disk, LogOptions::default())? {
+        Opened::Member(store) => *store,
+        Opened::Blank(blank) => found(blank, config, &client).await?,
+    };
+    let (machine, cluster) = assemble::recover(&store)?;
+    let clock = Clock::new();
+    let me = store.identity.member();
+    let metrics = Arc::new(Metrics::new(me));
+    let codec = EtcdCodec::new(me, wall().0, metrics.clone());
+    let replica = assemble::replica(config, &store, machine, &cluster, codec, unforeseen(), clock);
+    let board = Board::new(replica.status(), replica.machine().revision());
+    connect(config, store, replica, &cluster, client, metrics, board, clock, listeners)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of a member, each made a moment ago")]
+fn connect<D: Disk>(
+    config: &Arc<Config>,
+    store: Store<D>,
+    replica: super::engine::Replica,
+    cluster: &Cluster,
+    client: HttpClient,
+    metrics: Arc<Metrics>,
+    board: Board,
+    clock: Clock,
+    listeners: Listeners,
+) -> Result<Body<D>, StartError> {
+    let (me, cluster_id) = (store.identity.member(), store.identity.cluster());
+    let (peer_events, peers) = mpsc::unbounded_channel();
+    let (disk_events, disk) = mpsc::unbounded_channel();
+    let (asks_tell, asks) = mpsc::unbounded_channel();
+    let door = Door::new(asks_tell);
+
+    let Store { log, newest, snapshots, journal, lock, .. } = store;
+    let data = DataThread::start(&config.name, log.reader(), snapshots.clone(), journal, disk_events.clone())
+        .map_err(StartError::Thread)?;
+    let log = LogThread::start(&config.name, log, lock, data.commands.clone(), disk_events, metrics.clone())
+        .map_err(StartError::Thread)?;
+
+    let identity = Identity::new(me, cluster_id, unforeseen(), &cluster.urls_of(me));
+    let shared = Arc::new(Shared {
+        identity,
+        dial_timeout: config.dial_timeout(),
+        client,
+        metrics: metrics.clone(),
+        removed: Notify::new(),
+    });
+    let transport = Transport::start(shared, cluster.others(me), &peer_events);
+    let snapshotting = Arc::new(Snapshotting::new(snapshots));
+    let peer_port =
+        PeerPort { transport: transport.clone(), membership: Arc::new(door.clone()), snapshots: snapshotting.clone() };
+    let client_port = ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), metrics.clone());
+    listeners.open(peer_port, client_port);
+
+    let outputs = Outputs {
+        me,
+        transport: transport.clone(),
+        log: log.commands,
+        data: data.commands,
+        snapshotting,
+        peers: peer_events,
+        board: board.clone(),
+        metrics,
+    };
+    let task = ReplicaTask::new(replica, clock, Inputs { peers, disk, asks }, outputs, newest);
+    let threads = vec![log.handle, data.handle];
+    Ok(Body { me, cluster: cluster_id, task, transport, board, door, listeners, threads })
+}
+
+impl<D: Disk> Body<D> {
+    async fn live(
+        self,
+        config: Arc<Config>,
+        ready: watch::Sender<bool>,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+    ) -> (Result<(), StopError>, Threads) {
+        let Body { me, cluster, task, transport, board, door, listeners, threads } = self;
+        info!(member = %me, cluster = format_args!("{cluster:x}"), name = config.name, "started");
+        let mut replica = tokio::spawn(task.run());
+        tokio::spawn(keep_cluster_version(door.clone(), board.clone(), transport.shared.clone()));
+        let announcing = tokio::spawn(announce(door.clone(), me, config.clone(), ready));
+        let shared = transport.shared.clone();
+        let stopped = tokio::select! {
+            stopped = &mut replica => Err(stopped.unwrap_or(StopError::Panicked)),
+            () = shared.removed.notified() => Err(StopError::Removed),
+            order = orders.recv() => match order {
+                Some(Order::Stop) => {
+                    announcing.abort();
+                    tokio::select! {
+                        stopped = &mut replica => Err(stopped.unwrap_or(StopError::Panicked)),
+                        () = farewell(&door, &board, &listeners) => Ok(()),
+                        _ = killed(&mut orders) => Ok(()),
+                    }
+                }
+                Some(Order::Kill) | None => Ok(()),
+            },
+        };
+        replica.abort();
+        (stopped, threads)
+    }
+}
+
+/// Announces this member, then says that it is ready, in the words that scripts wait for.
+async fn announce(door: Door, me: NodeId, config: Arc<Config>, ready: watch::Sender<bool>) {
+    publish(door, me, config.clone()).await;
+    for address in config.listen_client_urls.iter().map(Url::as_str) {
+        info!(address, "ready to serve client requests");
+    }
+    ready.send_replace(true);
+}
+
+/// Leaves nobody waiting: another member leads before this one is gone, and answers that are on their way arrive.
+async fn farewell(door: &Door, board: &Board, listeners: &Listeners) {
+    if board.status().role == Role::Leader {
+        match tokio::time::timeout(HANDOVER, door.transfer(None)).await {
+            Ok(Ok(())) => info!("handed leadership over"),
+            Ok(Err(why)) => info!(?why, "nobody took leadership over"),
+            Err(_) => warn!("nobody took leadership over in time"),
+        }
+    }
+    listeners.close();
+    if tokio::time::timeout(DRAIN, listeners.drained()).await.is_err() {
+        info!("some clients were still connected");
+    }
+}
+
+/// Returns when the order to kill comes, or nobody can give orders any more.
+async fn killed(orders: &mut mpsc::UnboundedReceiver<Order>) {
+    while let Some(order) = orders.recv().await {
+        if order == Order::Kill {
+            return;
+        }
+    }
+}

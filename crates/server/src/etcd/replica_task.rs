@@ -1,0 +1,335 @@
+//! The loop around the replica: it gathers all that has happened, lets the replica think, and carries out what it wants.
+//!
+//! Everything that is ready is handled before anything is carried out, so that what goes to one peer, and what goes to the log,
+//! goes together.
+
+use super::clock::{Clock, wall};
+use super::disk::{DataCommand, DiskEvent, LogCommand, Snapshotting};
+use super::door::{Ask, Outcome, What};
+use super::engine::{Effect, Event, Replica};
+use super::error::StopError;
+use super::metrics::Metrics;
+use super::peer::Transport;
+use super::peer::inbox::PeerEvent;
+use super::peer::snapshot;
+use super::status::Board;
+use consensus::{Instant, Link, NodeId, Snapshot};
+use replica::{Answer, Token};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::task::{Context, Poll};
+use storage::{Disk, DurableSnapshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep};
+use tracing::{error, info};
+
+/// At most so many of each kind are taken at a time.
+const BATCH: usize = 1024;
+
+/// What comes in.
+pub(crate) struct Inputs<D: Disk> {
+    pub(crate) peers: mpsc::UnboundedReceiver<PeerEvent>,
+    pub(crate) disk: mpsc::UnboundedReceiver<DiskEvent<D>>,
+    pub(crate) asks: mpsc::UnboundedReceiver<Ask>,
+}
+
+/// Where things go.
+pub(crate) struct Outputs<D: Disk> {
+    pub(crate) me: NodeId,
+    pub(crate) transport: Arc<Transport>,
+    pub(crate) log: Sender<LogCommand<D>>,
+    pub(crate) data: Sender<DataCommand<D>>,
+    pub(crate) snapshotting: Arc<Snapshotting<D>>,
+    /// For what this task starts itself and hears of later.
+    pub(crate) peers: mpsc::UnboundedSender<PeerEvent>,
+    pub(crate) board: Board,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// The task.
+pub(crate) struct ReplicaTask<D: Disk> {
+    replica: Replica,
+    clock: Clock,
+    inputs: Inputs<D>,
+    outputs: Outputs<D>,
+    /// The newest snapshot of this member.
+    newest: Option<DurableSnapshot<D>>,
+    waiting: HashMap<Token, Waiting>,
+    next_token: u64,
+    effects: Vec<Effect>,
+    timer: Pin<Box<Sleep>>,
+    timer_at: Instant,
+}
+
+struct Waiting {
+    answer: oneshot::Sender<Outcome>,
+    read: bool,
+}
+
+/// What was gathered in one go.
+struct Batch<D: Disk> {
+    peers: Vec<PeerEvent>,
+    disk: Vec<DiskEvent<D>>,
+    asks: Vec<Ask>,
+    timeout: bool,
+}
+
+impl<D: Disk> ReplicaTask<D> {
+    pub(crate) fn new(
+        replica: Replica,
+        clock: Clock,
+        inputs: Inputs<D>,
+        outputs: Outputs<D>,
+        newest: Option<DurableSnapshot<D>>,
+    ) -> ReplicaTask<D> {
+        ReplicaTask {
+            replica,
+            clock,
+            inputs,
+            outputs,
+            newest,
+            waiting: HashMap::new(),
+            next_token: 0,
+            effects: Vec::new(),
+            timer: Box::pin(sleep(std::time::Duration::ZERO)),
+            timer_at: Instant::ZERO,
+        }
+    }
+
+    /// Runs until the disk fails or the log holds what cannot be understood.
+    pub(crate) async fn run(mut self) -> StopError {
+        let mut batch = Batch { peers: Vec::new(), disk: Vec::new(), asks: Vec::new(), timeout: false };
+        loop {
+            self.gather(&mut batch).await;
+            if let Err(stop) = self.take(&mut batch) {
+                error!(%stop, "stopping");
+                return stop;
+            }
+        }
+    }
+
+    /// Waits until there is something, then takes all there is.
+    async fn gather(&mut self, batch: &mut Batch<D>) {
+        self.set_timer();
+        poll_fn(|cx| self.poll_gather(batch, cx)).await;
+    }
+
+    fn poll_gather(&mut self, batch: &mut Batch<D>, cx: &mut Context<'_>) -> Poll<()> {
+        // A queue whose other ends are all gone is always ready, with nothing.
+        let took = |poll: Poll<usize>| matches!(poll, Poll::Ready(count) if count > 0);
+        let peers = took(self.inputs.peers.poll_recv_many(cx, &mut batch.peers, BATCH));
+        let disk = took(self.inputs.disk.poll_recv_many(cx, &mut batch.disk, BATCH));
+        let asks = took(self.inputs.asks.poll_recv_many(cx, &mut batch.asks, BATCH));
+        batch.timeout = self.timer_at != Instant::NEVER && self.timer.as_mut().poll(cx).is_ready();
+        if peers || disk || asks || batch.timeout { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn set_timer(&mut self) {
+        let deadline = self.replica.deadline();
+        if deadline == self.timer_at {
+            return;
+        }
+        self.timer_at = deadline;
+        if let Some(at) = self.clock.timer(deadline) {
+            self.timer.as_mut().reset(at);
+        }
+    }
+
+    fn take(&mut self, batch: &mut Batch<D>) -> Result<(), StopError> {
+        // What the disk says first: it releases what was withheld. What peers say before what clients want: it may decide where
+        // that goes.
+        for event in batch.disk.drain(..) {
+            self.on_disk(event)?;
+        }
+        for event in batch.peers.drain(..) {
+            self.on_peer(event);
+        }
+        self.on_asks(&mut batch.asks);
+        if batch.timeout {
+            // The timer rings once; whatever the deadline is then, it is set anew.
+            self.timer_at = Instant::ZERO;
+            if self.replica.deadline() <= self.clock.now() {
+                self.handle(Event::Timeout);
+            }
+        }
+        self.carry_out()?;
+        self.note_status();
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.replica.handle(self.clock.now(), wall(), event, &mut self.effects);
+    }
+
+    fn on_disk(&mut self, event: DiskEvent<D>) -> Result<(), StopError> {
+        match event {
+            DiskEvent::Persisted(ticket) => self.handle(Event::Persisted(ticket)),
+            DiskEvent::Fetched { reader, entries } => self.handle(Event::Fetched { reader, entries }),
+            DiskEvent::ChunkWritten => self.handle(Event::SnapshotChunkWritten),
+            DiskEvent::Saved(durable) => {
+                let snapshot = durable.snapshot().clone();
+                self.newest = Some(durable);
+                self.handle(Event::SnapshotSaved(snapshot));
+            }
+            DiskEvent::Installed { durable, machine } => {
+                let snapshot = durable.snapshot().clone();
+                self.newest = Some(durable);
+                info!(index = snapshot.position.index, "a peer's snapshot is in force");
+                self.handle(Event::Installed { snapshot, machine: *machine });
+            }
+            DiskEvent::Failed(stop) => return Err(stop),
+        }
+        Ok(())
+    }
+
+    fn on_peer(&mut self, event: PeerEvent) {
+        let me = self.outputs.me;
+        match event {
+            PeerEvent::Received { from, message, room } => {
+                drop(room);
+                self.handle(Event::Receive { from, message });
+            }
+            PeerEvent::Connected { peer, incarnation } => {
+                info!(%peer, "connected");
+                self.outputs.metrics.peer_connected(me, peer);
+                self.handle(Event::Connected { peer, link: Link::Peer, incarnation });
+            }
+            PeerEvent::Disconnected { peer, how } => {
+                info!(%peer, ?how, "disconnected");
+                self.outputs.metrics.peer_disconnected(me, peer);
+                self.handle(Event::Disconnected { peer, link: Link::Peer, how });
+            }
+            PeerEvent::SnapshotSent { to, delivered } => {
+                self.outputs.metrics.snapshot_sent(to, delivered);
+                self.handle(Event::SnapshotSent { to, delivered });
+            }
+            PeerEvent::SnapshotArrived { from, message } => self.handle(Event::SnapshotArrived { from, message }),
+        }
+    }
+
+    /// Writes that arrived together are proposed together, reads are confirmed together.
+    fn on_asks(&mut self, asks: &mut Vec<Ask>) {
+        let (mut writes, mut reads) = (Vec::new(), Vec::new());
+        for Ask { what, answer } in asks.drain(..) {
+            self.next_token += 1;
+            let token = Token(self.next_token);
+            let read = matches!(what, What::Read(_));
+            self.waiting.insert(token, Waiting { answer, read });
+            match what {
+                What::Write(command) => writes.push((token, command)),
+                What::Read(query) => reads.push((token, query)),
+                What::ReadHere(query) => self.handle(Event::LocalQuery(token, query)),
+                What::Transfer(to) => self.handle(Event::TransferLeadership { token, to }),
+            }
+        }
+        if !writes.is_empty() {
+            self.handle(Event::Requests(writes));
+        }
+        if !reads.is_empty() {
+            self.handle(Event::Queries(reads));
+        }
+    }
+
+    fn carry_out(&mut self) -> Result<(), StopError> {
+        let mut persists = Vec::new();
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Persist(persist) => persists.push(persist),
+                Effect::Send { to, message } => self.outputs.transport.send(to, message),
+                Effect::Fetch(fetch) => self.tell_data(DataCommand::Fetch(fetch)),
+                // Raft's links stand by themselves.
+                Effect::Connect { .. } | Effect::Disconnect { .. } => {}
+                Effect::Answer { token, answer } => self.answer(token, answer),
+                Effect::WriteSnapshot { snapshot, chunk } => self.tell_data(DataCommand::Write { snapshot, chunk }),
+                Effect::FinishSnapshot(snapshot) => self.tell_data(DataCommand::Finish(snapshot)),
+                Effect::CutLog { upto } => {
+                    if let Some(covered) = self.newest.clone() {
+                        self.persist(&mut persists);
+                        self.tell_log(LogCommand::Cut { upto, covered });
+                    }
+                }
+                Effect::SendSnapshot { to, message } => self.send_snapshot(to, message),
+                Effect::InstallSnapshot(snapshot) => {
+                    self.persist(&mut persists);
+                    self.install(&snapshot)?;
+                }
+                Effect::DiscardSnapshot => {
+                    if let Some(sealed) = self.outputs.snapshotting.take_arrived() {
+                        sealed.discard()?;
+                    }
+                }
+                Effect::ChangeRole { epoch, role } => info!(term = epoch, %role, leader = ?role.leader(self.outputs.me), "role"),
+                Effect::Explain(decision) => self.explain(&decision),
+                Effect::Stop(why) => return Err(StopError::Log(why)),
+            }
+        }
+        self.effects = effects;
+        self.persist(&mut persists);
+        Ok(())
+    }
+
+    fn persist(&self, persists: &mut Vec<consensus::Persist>) {
+        if !persists.is_empty() {
+            self.tell_log(LogCommand::Persist(std::mem::take(persists)));
+        }
+    }
+
+    fn answer(&mut self, token: Token, answer: Outcome) {
+        let Some(waiting) = self.waiting.remove(&token) else { return };
+        if matches!(answer, Answer::Refused(_)) {
+            if waiting.read { self.outputs.metrics.read_failed() } else { self.outputs.metrics.proposal_failed() }
+        }
+        // A client that has gone away needs no answer.
+        let _ = waiting.answer.send(answer);
+    }
+
+    fn send_snapshot(&self, to: NodeId, message: raft::Message) {
+        let (transport, source) = (self.outputs.transport.clone(), self.outputs.snapshotting.clone());
+        let events = self.outputs.peers.clone();
+        tokio::spawn(async move {
+            let delivered = snapshot::send(transport, to, message, source).await;
+            let _ = events.send(PeerEvent::SnapshotSent { to, delivered });
+        });
+    }
+
+    fn install(&self, snapshot: &Snapshot) -> Result<(), StopError> {
+        match self.outputs.snapshotting.take_arrived() {
+            Some(sealed) if sealed.snapshot() == snapshot => {
+                self.tell_log(LogCommand::Install(sealed));
+                Ok(())
+            }
+            // The protocol asks once for each that arrived, and a later one arrives only after that.
+            _ => {
+                Err(StopError::Log(format!("the snapshot of entry {} that was to be put into force is gone", snapshot.position)))
+            }
+        }
+    }
+
+    fn explain(&self, decision: &raft::Decision) {
+        let (text, wall) = (decision.to_string(), wall().0);
+        info!("{text}");
+        let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        self.outputs.board.note_decision(wall, text.clone());
+        self.tell_data(DataCommand::Note { wall_ms, text });
+    }
+
+    fn note_status(&self) {
+        let revision = self.replica.machine().revision();
+        if self.outputs.board.note(self.clock.now(), self.replica.status(), revision) {
+            self.outputs.metrics.leader_changed();
+        }
+    }
+
+    // A disk thread that is gone has said why, or is about to.
+    fn tell_log(&self, command: LogCommand<D>) {
+        let _ = self.outputs.log.send(command);
+    }
+
+    fn tell_data(&self, command: DataCommand<D>) {
+        let _ = self.outputs.data.send(command);
+    }
+}
