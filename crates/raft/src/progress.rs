@@ -221,9 +221,10 @@ impl Progress {
         self.restart(Pace::Probe { waiting: false }, self.matched.max(floor) + 1);
     }
 
-    /// Another process answers for this follower: it may have lost its disk.
+    /// Another process answers for this follower: it may have lost its disk. That it was heard stays true, or a leader would find
+    /// in the midst of a step that the time to step down has passed.
     pub(crate) fn forget(&mut self, last: u64) {
-        *self = Progress::new(last);
+        *self = Progress { heard: self.heard, ..Progress::new(last) };
     }
 
     /// A snapshot up to `index` is on its way.
@@ -265,5 +266,19 @@ impl Progress {
             self.inflight.pop_front();
             self.inflight_bytes -= bytes;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_follower_that_restarted_was_heard_all_the_same() {
+        let mut progress = Progress::new(7);
+        progress.on_heard(Instant::from_nanos(5));
+        progress.on_appended(7, 0);
+        progress.forget(9);
+        assert_eq!((progress.matched(), progress.next(), progress.heard()), (0, 10, Some(Instant::from_nanos(5))));
     }
 }
