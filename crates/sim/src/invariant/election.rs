@@ -50,14 +50,19 @@ impl Ghost {
         }
     }
 
-    /// A pre-vote is granted by the same log check as a vote, and counted.
-    pub(crate) fn check_pre_vote(&mut self, member: usize, term: u64, candidate: usize) {
+    /// A pre-vote is granted by the same log check as a vote. (It may leave later, when the log has grown.)
+    pub(crate) fn check_pre_vote(&mut self, member: usize, term: u64, candidate: NodeId) {
+        let Some(candidate) = self.place(candidate) else { return };
         let (asked, last) = self.members[member].asked[candidate][1];
         let own = self.members[member].last();
         if asked == term && last < own {
             let what = format!("member {} with a log up to {own} encouraged {} with one up to {last}", member + 1, candidate + 1);
             self.violate(Invariant::NoNeedlessTerms, what);
         }
+    }
+
+    /// A pre-vote was told.
+    pub(crate) fn count_pre_vote(&mut self, member: usize, term: u64, candidate: usize) {
         *self.pre_votes.entry((term, candidate)).or_insert(0) |= 1 << member;
     }
 
