@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | normal | none | nothing: a new leader's first entry |
 //! | normal | InternalRaftRequest | one of many requests, under the id in its header |
-//! | normal | v2 Request | a member's attributes or the cluster's version ([`crate::v2`]) |
+//! | normal | v2 Request | a member's attributes or the cluster's version, which 3.5 writes so |
 //! | configuration | raftpb.ConfChange | a change of the members ([`crate::conf_change`]) |
 //!
 //! A request *is* the command, so a follower forwards to its leader the very bytes that go into the log.
