@@ -34,7 +34,29 @@ impl Disk {
         Disk { promise, log, ..Disk::default() }
     }
 
-    fn write(&mut self, persist: Persist) {
+    /// The position of an entry that it holds, or of what the log begins after.
+    pub fn position(&self, index: u64) -> Position {
+        match index.checked_sub(self.base.index) {
+            None | Some(0) => self.base,
+            Some(offset) => self.log[offset as usize - 1].position,
+        }
+    }
+
+    /// Forgets the log up to `index`.
+    pub fn cut(&mut self, index: u64) {
+        let base = self.position(index);
+        self.log.drain(..(index - self.base.index) as usize);
+        self.base = base;
+    }
+
+    /// A snapshot takes the place of everything.
+    pub fn install(&mut self, position: Position) {
+        self.base = position;
+        self.applied = position;
+        self.log.clear();
+    }
+
+    pub fn write(&mut self, persist: Persist) {
         if let Some(promise) = persist.promise {
             self.promise = promise;
         }
