@@ -227,9 +227,12 @@ impl<D: Disk> Log<D> {
         })
     }
 
-    /// Puts a peer's snapshot into force: publishes the file, then begins the log anew after it. The promise stays. Durable when it
-    /// returns; a crash on the way leaves the old state, or [`crate::open`] completes the new one.
+    /// Puts a peer's snapshot into force: publishes the file, then begins the log anew after it. The promise stays, unless the
+    /// snapshot is of a later epoch. Durable when it returns; a crash on the way leaves the old state, or [`crate::open`] completes
+    /// the new one.
     pub fn install(&mut self, sealed: SealedSnapshot<D>) -> Result<DurableSnapshot<D>, Fault> {
+        // What was promised comes first: a start that completes this must not find an older promise.
+        self.sync()?;
         self.unless_failed(|log| {
             let durable = sealed.publish()?;
             log.begin_anew(durable.snapshot().position)?;
@@ -417,6 +420,10 @@ impl<D: Disk> Log<D> {
 
     fn begin_anew(&mut self, base: Position) -> Result<(), Fault> {
         self.history = History::after(base);
+        if self.promise.epoch < base.epoch {
+            // A vote in that epoch would have been durable before it was given, so none was.
+            self.promise = Promise { epoch: base.epoch, vote: None, ..self.promise };
+        }
         self.promise.committed = self.promise.committed.max(base.index);
         // All records so far are void: the new segment's header says so, and says what was promised.
         self.synced = self.next - 1;

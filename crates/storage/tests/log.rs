@@ -83,7 +83,7 @@ fn story(seed: u64, failures: usize) {
             }
         }
         durable = State::of(&log);
-        assert!(possible.contains(&durable), "seed {seed}: found {durable:#?}");
+        assert!(possible.contains(&durable), "seed {seed}: found {durable:?}");
         disk = {
             // What a start found is durable, whatever comes next.
             let after = disk.after_power_failure(&mut chance);

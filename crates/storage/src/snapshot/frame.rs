@@ -1,7 +1,7 @@
 //! What a snapshot's file is made of.
 //!
 //! ```text
-//!   magic:   "QUORSNP\n", format u32, zero u32                 16 bytes
+//!   magic:   "QUORSNP\n", format u32, checksum u32             16 bytes; CRC-32C of the first 12
 //!   frame:   checksum u32, kind u32, length u32, content       checksum: CRC-32C of everything behind it, seeded with the
 //!                                                              member's identity and the frame's offset
 //!   kind 1   what it is: position (2 × u64), counts of voters and learners (2 × u32), their ids (u64 each)
@@ -55,18 +55,20 @@ impl Kind {
     }
 }
 
-/// Appends the magic.
+/// Puts the magic into an empty buffer.
 pub(super) fn encode_magic(buffer: &mut Vec<u8>) {
+    debug_assert!(buffer.is_empty(), "the magic comes first");
     buffer.put_slice(&MAGIC);
     buffer.put_u32_le(FORMAT);
-    buffer.put_u32_le(0);
+    let checksum = crc32c::crc32c(buffer);
+    buffer.put_u32_le(checksum);
 }
 
 /// The format of a file that begins with these bytes. `None` if it is no snapshot.
 pub(super) fn decode_magic(bytes: &[u8]) -> Option<u32> {
     let mut rest = bytes.strip_prefix(&MAGIC)?;
     let format = rest.try_get_u32_le().ok()?;
-    (rest.try_get_u32_le().ok()? == 0).then_some(format)
+    (rest.try_get_u32_le().ok()? == crc32c::crc32c(&bytes[..12])).then_some(format)
 }
 
 /// Appends a frame that will stand at `offset`.

@@ -281,7 +281,10 @@ impl Disk for MemoryDisk {
     }
 
     fn create_dir(&self, path: &str) -> io::Result<()> {
-        self.state().folders.extend([String::new(), path.to_owned()]);
+        let mut folder = path;
+        while self.state().folders.insert(folder.to_owned()) && !folder.is_empty() {
+            folder = folder_of(folder);
+        }
         Ok(())
     }
 

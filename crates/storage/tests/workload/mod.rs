@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use consensus::{Append, Chance, Entry, EntryKind, NodeId, Persist, Position, Promise, Ticket};
+use std::fmt;
 use storage::{Disk, Identity, Log, LogOptions};
 
 pub(crate) const IDENTITY: Identity = Identity(*b"cluster1member01");
@@ -12,11 +13,19 @@ pub(crate) const IDENTITY: Identity = Identity(*b"cluster1member01");
 pub(crate) const SMALL: LogOptions = LogOptions { segment_bytes: 8 << 10, step_bytes: 1 << 10, record_bytes: 600 };
 
 /// What a log says: the promise and the entries after the base.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) promise: Promise,
     pub(crate) base: Position,
     pub(crate) entries: Vec<Entry>,
+}
+
+/// Short enough to be compared by eye.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} after {}:", self.promise, self.base)?;
+        self.entries.iter().try_for_each(|entry| write!(f, " {}={}", entry.position, entry.data.len()))
+    }
 }
 
 impl State {
