@@ -92,9 +92,11 @@ impl<V: Values> Keyspace<V> {
 
     pub(crate) fn chunk(&self, cursor: &mut Cursor, budget: usize) -> Option<Bytes> {
         assert!(self.pins.contains_key(&cursor.pin), "a snapshot is read from the machine on which it began, until it ends");
+        // Every piece gets somewhere.
+        let budget = budget.max(1);
         let mut out = Vec::new();
-        while out.len() < budget.max(1) {
-            let left = budget.saturating_sub(out.len());
+        while out.len() < budget {
+            let left = budget - out.len();
             match &mut cursor.stage {
                 Stage::Head(head) => {
                     out.append(head);

@@ -1,0 +1,13 @@
+//! What etcd's clients can see of the keyspace, and what its members must agree on.
+
+mod check;
+mod compaction;
+mod kit;
+mod leases;
+mod members;
+mod model;
+mod random;
+mod ranges;
+mod snapshots;
+mod txns;
+mod writes;
