@@ -18,7 +18,7 @@ pub enum Decision {
     },
     /// It would have stood but must not.
     DidNotStand(Unfit),
-    /// It let a better-ranked pre-candidate go first (so that they do not split the vote).
+    /// It let another pre-candidate go first, so that they do not split the vote.
     StoodBack {
         /// Whom.
         before: NodeId,
@@ -26,6 +26,8 @@ pub enum Decision {
         theirs: Position,
         /// The end of our own log.
         mine: Position,
+        /// That one asked before we stood at all, and may win. Otherwise it ranks better.
+        asked_first: bool,
     },
     /// It won: it leads.
     Won {
@@ -317,7 +319,8 @@ impl fmt::Display for Decision {
             Decision::Stood { ballot: Ballot::Pre, term, why } => write!(f, "stood for pre-vote of term {term}: {why}"),
             Decision::Stood { ballot: Ballot::Real, term, why } => write!(f, "stood for election in term {term}: {why}"),
             Decision::DidNotStand(unfit) => write!(f, "did not stand: {unfit}"),
-            Decision::StoodBack { before, theirs, mine } => {
+            Decision::StoodBack { before, asked_first: true, .. } => write!(f, "stood back for {before}, which asked first"),
+            Decision::StoodBack { before, theirs, mine, asked_first: false } => {
                 write!(f, "stood back for {before}: its log ends {theirs}, mine {mine}")?;
                 if theirs == mine { f.write_str(", and its id is greater") } else { Ok(()) }
             }

@@ -89,7 +89,7 @@ impl Raft {
         let best = candidates.max_by_key(|&(candidate, kept)| (kept.last, candidate));
         if let Some((candidate, kept)) = best {
             // Another noticed first and only needs our word.
-            self.stand_back(candidate, kept.last, Some(Why::LinkRefused { leader: peer }));
+            self.stand_back(candidate, kept.last, true, Some(Why::LinkRefused { leader: peer }));
             self.on_request(Request { candidate, term: kept.term, last: kept.last, ballot: Ballot::Pre });
         } else if self.is_promotable() {
             self.stand(Why::LinkRefused { leader: peer });
@@ -102,7 +102,7 @@ impl Raft {
         let Request { candidate, term, last, .. } = request;
         if term > self.term && self.stood_lately() && (last, candidate) > (self.history.last(), self.id()) {
             self.become_follower(None);
-            self.stand_back(candidate, last, None);
+            self.stand_back(candidate, last, false, None);
         }
     }
 
@@ -392,8 +392,8 @@ impl Raft {
     }
 
     /// Waits a heartbeat for another candidate.
-    fn stand_back(&mut self, before: NodeId, theirs: consensus::Position, why: Option<Why>) {
-        self.explain(Decision::StoodBack { before, theirs, mine: self.history.last() });
+    fn stand_back(&mut self, before: NodeId, theirs: consensus::Position, asked_first: bool, why: Option<Why>) {
+        self.explain(Decision::StoodBack { before, theirs, mine: self.history.last(), asked_first });
         let election_at = if self.is_promotable() { self.now + self.config.heartbeat_interval } else { Instant::NEVER };
         if let Some(following) = self.role.following_mut() {
             following.election_at = election_at;

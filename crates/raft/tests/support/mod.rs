@@ -197,17 +197,16 @@ impl Single {
     /// Makes it leader of its next term, with the votes of everybody.
     pub fn elect(&mut self) -> &mut Single {
         self.time_out();
-        let term = self.raft.term() + 1;
         let others: Vec<NodeId> = self.raft.configuration().voters.iter().copied().filter(|&it| it != self.raft.id()).collect();
         for &other in &others {
             if self.raft.role() == Role::PreCandidate {
-                self.receive(other.0, term, Body::PreVote { granted: true });
+                self.receive(other.0, self.raft.term() + 1, Body::PreVote { granted: true });
             }
         }
         self.sync();
         for &other in &others {
             if self.raft.role() == Role::Candidate {
-                self.receive(other.0, term, Body::Vote { granted: true });
+                self.receive(other.0, self.raft.term(), Body::Vote { granted: true });
             }
         }
         assert_eq!(self.raft.role(), Role::Leader);
