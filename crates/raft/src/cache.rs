@@ -86,3 +86,88 @@ impl Cache {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use bytes::Bytes;
+    use consensus::{EntryKind, Position};
+    use proptest::prelude::*;
+
+    fn entry(index: u64, bytes: usize) -> Entry {
+        Entry { position: Position::new(1, index), kind: EntryKind::Command, data: Bytes::from(vec![0; bytes]) }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Change {
+        Push(usize),
+        Truncate(u64),
+        Cut(u64),
+        Shrink(usize, u64),
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            6 => (0_usize..200).prop_map(Change::Push),
+            1 => (0_u64..10).prop_map(Change::Truncate),
+            1 => (0_u64..10).prop_map(Change::Cut),
+            1 => (0_usize..2_000, 0_u64..20).prop_map(|(bytes, settled)| Change::Shrink(bytes, settled)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_the_end_of_the_log(changes in prop::collection::vec(change(), 0..80), budget in 0_usize..500) {
+            let mut cache = Cache::new(0);
+            // The whole log, and the first index that may be missing from memory.
+            let mut log: Vec<Entry> = Vec::new();
+            for change in changes {
+                match change {
+                    Change::Push(bytes) => {
+                        log.push(entry(log.len() as u64 + 1, bytes));
+                        cache.push(log.last().unwrap().clone());
+                    }
+                    Change::Truncate(back) => {
+                        log.truncate(log.len().saturating_sub(back as usize));
+                        cache.truncate(log.len() as u64);
+                    }
+                    Change::Cut(ahead) => {
+                        cache.cut((cache.first() + ahead).min(log.len() as u64));
+                    }
+                    Change::Shrink(bytes_max, settled) => {
+                        let first = cache.first();
+                        cache.shrink(bytes_max, settled);
+                        prop_assert!(cache.first() == first || cache.first() <= settled + 1, "an unsettled entry was dropped");
+                        prop_assert!(cache.bytes <= bytes_max || cache.first() > settled);
+                    }
+                }
+                let last = log.len() as u64;
+                prop_assert_eq!(cache.end(), last + 1);
+                prop_assert_eq!(cache.bytes, cache.entries.iter().map(weight).sum::<usize>());
+                for first in 1..=last {
+                    let Some(run) = cache.run(first, last, budget) else {
+                        prop_assert!(first < cache.first());
+                        continue;
+                    };
+                    prop_assert_eq!(&run[..], &log[first as usize - 1..][..run.len()]);
+                    let bytes: usize = run.iter().map(|entry| entry.data.len()).sum();
+                    prop_assert!(bytes <= budget.max(run[0].data.len()), "a run over its budget");
+                    let next = log.get(first as usize - 1 + run.len());
+                    let left = budget.saturating_sub(bytes);
+                    prop_assert!(next.is_none_or(|next| next.data.len() > left), "a run stopped early");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_beyond_memory_moves_the_end() {
+        let mut cache = Cache::new(9);
+        cache.truncate(4);
+        assert_eq!((cache.first(), cache.end()), (5, 5));
+        cache.push(entry(5, 1));
+        assert_eq!(cache.run(4, 5, 10), None);
+        assert_eq!(cache.run(6, 9, 10), Some(Vec::new()));
+    }
+}

@@ -199,3 +199,86 @@ fn drop_overtaken(free: &mut Vec<(NodeId, Message)>) {
     });
     free.reverse();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use bytes::Bytes;
+    use consensus::{Entry, EntryKind, Position};
+
+    fn append(after: u64, terms: &[u64]) -> Append {
+        let entry = |(offset, &term)| Entry {
+            position: Position::new(term, after + 1 + offset as u64),
+            kind: EntryKind::Command,
+            data: Bytes::new(),
+        };
+        Append { after: Position::new(1, after), entries: terms.iter().enumerate().map(entry).collect() }
+    }
+
+    fn appended(upto: u64) -> Message {
+        Message { term: 2, body: Body::Appended { upto } }
+    }
+
+    fn flush(disk: &mut Disk) -> Ticket {
+        disk.flush(Instant::ZERO, Promise::default()).unwrap().ticket
+    }
+
+    #[test]
+    fn a_rewritten_entry_is_synced_by_its_second_write_only() {
+        // Entry 12 of term 1 is being written, then cut, then written anew with term 2. The first write's end says nothing about it.
+        let mut disk = Disk::new(11, 0);
+        disk.on_append(append(11, &[1]), false);
+        let first = flush(&mut disk);
+        disk.withhold(disk.synced_by(12), NodeId(2), appended(12));
+        disk.on_append(append(11, &[2]), true);
+        let second = flush(&mut disk);
+        disk.withhold(disk.synced_by(12), NodeId(3), appended(12));
+        assert_eq!(disk.on_persisted(first), vec![]);
+        assert_eq!(disk.synced(), 11);
+        assert_eq!(disk.on_persisted(second), vec![(NodeId(3), appended(12))]);
+        assert_eq!(disk.synced(), 12);
+    }
+
+    #[test]
+    fn one_confirmation_stands_for_all_before_it() {
+        let mut disk = Disk::new(0, 0);
+        let mut tickets = vec![];
+        for index in 0..3 {
+            disk.on_append(append(index, &[1]), false);
+            tickets.push(flush(&mut disk));
+            disk.withhold(disk.synced_by(index + 1), NodeId(2), appended(index + 1));
+        }
+        assert_eq!(disk.on_persisted(tickets[1]), vec![(NodeId(2), appended(2))], "the last answer says it all");
+        assert_eq!(disk.synced(), 2);
+        assert_eq!(disk.on_persisted(tickets[2]), vec![(NodeId(2), appended(3))]);
+    }
+
+    #[test]
+    fn a_message_waits_only_for_what_it_depends_on() {
+        let mut disk = Disk::new(5, 0);
+        disk.on_append(append(5, &[1]), false);
+        let log = flush(&mut disk);
+        assert_eq!(disk.synced_by(5), Ticket(0));
+        assert_eq!(disk.synced_by(6), log);
+        assert_eq!(disk.promised_by(), Ticket(0), "neither term nor vote changed");
+        disk.on_promise(2);
+        let promise = flush(&mut disk);
+        assert_eq!(disk.promised_by(), promise);
+        disk.withhold(promise, NodeId(2), appended(0));
+        disk.on_promise(3);
+        let newer = flush(&mut disk);
+        assert_eq!(disk.on_persisted(newer), vec![], "an older term's answers are of no use");
+    }
+
+    #[test]
+    fn the_commit_index_rides_along() {
+        let mut disk = Disk::new(5, 3);
+        let promise = |committed| Promise { epoch: 1, committed, ..Promise::default() };
+        assert_eq!(disk.flush(Instant::ZERO, promise(4)), None, "not worth a sync of its own");
+        disk.on_append(append(5, &[1]), false);
+        assert_eq!(disk.flush(Instant::ZERO, promise(4)).unwrap().promise, Some(promise(4)));
+        disk.on_append(append(6, &[1]), false);
+        assert_eq!(disk.flush(Instant::ZERO, promise(4)).unwrap().promise, None);
+    }
+}

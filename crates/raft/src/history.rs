@@ -118,3 +118,118 @@ impl History {
         *self = History::new(base, Vec::new(), base.index);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a history stands for, entry by entry.
+    #[derive(Clone, Debug)]
+    struct Plain {
+        base: Position,
+        terms: Vec<u64>,
+    }
+
+    impl Plain {
+        fn last(&self) -> u64 {
+            self.base.index + self.terms.len() as u64
+        }
+
+        fn term_at(&self, index: u64) -> Option<u64> {
+            if index == self.base.index {
+                return Some(self.base.epoch);
+            }
+            self.terms.get(usize::try_from(index.checked_sub(self.base.index + 1)?).ok()?).copied()
+        }
+
+        fn agree_by_term(&self, index: u64, term: u64) -> Position {
+            if index < self.base.index {
+                return Position::new(0, index);
+            }
+            let entries = (self.base.index + 1..=index.min(self.last())).rev();
+            let found = entries.map(|index| (index, self.term_at(index).unwrap())).find(|&(_, its)| its <= term);
+            found.map_or(self.base, |(index, its)| Position::new(its, index))
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Change {
+        Push { terms_later: u64 },
+        Truncate { keep: u64 },
+        Cut { forget: u64 },
+        Reset { terms_later: u64, further: u64 },
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            8 => (0_u64..3).prop_map(|terms_later| Change::Push { terms_later: terms_later.saturating_sub(1) }),
+            2 => (0_u64..12).prop_map(|keep| Change::Truncate { keep }),
+            1 => (0_u64..8).prop_map(|forget| Change::Cut { forget }),
+            1 => (0_u64..3, 0_u64..9).prop_map(|(terms_later, further)| Change::Reset { terms_later, further }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn runs_of_terms_say_what_a_list_of_entries_says(changes in prop::collection::vec(change(), 0..60)) {
+            let mut history = History::new(Position::ZERO, Vec::new(), 0);
+            let mut plain = Plain { base: Position::ZERO, terms: Vec::new() };
+            for change in changes {
+                match change {
+                    Change::Push { terms_later } => {
+                        let term = plain.term_at(plain.last()).unwrap().max(1) + terms_later;
+                        plain.terms.push(term);
+                        history.push(Position::new(term, plain.last()));
+                    }
+                    Change::Truncate { keep } => {
+                        plain.terms.truncate(keep as usize);
+                        history.truncate(plain.base.index + keep);
+                    }
+                    Change::Cut { forget } => {
+                        let forget = forget.min(plain.terms.len() as u64);
+                        let base = plain.base.index + forget;
+                        plain.base = Position::new(plain.term_at(base).unwrap(), base);
+                        plain.terms.drain(..forget as usize);
+                        history.cut(base);
+                    }
+                    Change::Reset { terms_later, further } => {
+                        let term = plain.term_at(plain.last()).unwrap().max(1) + terms_later;
+                        plain = Plain { base: Position::new(term, plain.last() + further), terms: Vec::new() };
+                        history.reset(plain.base);
+                    }
+                }
+                prop_assert_eq!(history.base(), plain.base);
+                prop_assert_eq!(history.last().index, plain.last());
+                prop_assert_eq!(Some(history.last().epoch), plain.term_at(plain.last()));
+                for index in plain.base.index.saturating_sub(2)..plain.last() + 3 {
+                    prop_assert_eq!(history.term_at(index), plain.term_at(index), "at {}", index);
+                    for term in 0..history.last().epoch + 2 {
+                        prop_assert_eq!(history.agree_by_term(index, term), plain.agree_by_term(index, term));
+                    }
+                }
+                // It can be written down and read back.
+                let again = History::new(history.base, history.runs.clone(), history.last);
+                prop_assert_eq!(&again, &history);
+            }
+        }
+    }
+
+    #[test]
+    fn logs_agree_at_the_latest_where_the_term_is_no_higher() {
+        // Indexes 1..=9 have terms 1 1 1 4 4 5 5 6 6.
+        let history = History::new(Position::ZERO, [(1, 1), (4, 4), (6, 5), (8, 6)].into(), 9);
+        let cases = [
+            ((9, 6), (6, 9)),
+            ((9, 5), (5, 7)),
+            ((5, 5), (4, 5)),
+            ((9, 3), (1, 3)),
+            ((2, 9), (1, 2)),
+            ((9, 0), (0, 0)),
+            ((12, 4), (4, 5)),
+        ];
+        for ((index, term), (its, at)) in cases {
+            assert_eq!(history.agree_by_term(index, term), Position::new(its, at), "{index} of term {term}");
+        }
+    }
+}

@@ -281,4 +281,112 @@ mod tests {
         progress.forget(9);
         assert_eq!((progress.matched(), progress.next(), progress.heard()), (0, 10, Some(Instant::from_nanos(5))));
     }
+
+    fn probing(matched: u64, next: u64) -> Progress {
+        Progress { matched, next, ..Progress::new(0) }
+    }
+
+    fn replicating(matched: u64, next: u64) -> Progress {
+        Progress { pace: Pace::Replicate, ..probing(matched, next) }
+    }
+
+    #[test]
+    fn a_probe_is_one_append_at_a_time() {
+        let mut progress = Progress::new(9);
+        assert_eq!((progress.matched(), progress.next()), (0, 10));
+        progress.on_sent(2, 20, 0);
+        assert!(progress.is_paused());
+        assert_eq!(progress.next(), 10, "it is sent again until it is answered");
+        progress.resume();
+        assert!(!progress.is_paused());
+        progress.on_sent(2, 20, 0);
+        assert!(progress.on_appended(11, 0));
+        assert_eq!((progress.pace(), progress.matched(), progress.next()), (Pace::Replicate, 11, 12));
+    }
+
+    #[test]
+    fn a_window_is_full_by_count_or_by_bytes() {
+        let mut progress = replicating(0, 1);
+        for _ in 0..3 {
+            progress.on_sent(1, 10, 0);
+        }
+        assert!(progress.is_full(3, 1_000) && progress.is_full(9, 30) && !progress.is_full(4, 31));
+        assert!(!progress.is_paused(), "an empty append may still ask where it stands");
+        progress.on_appended(2, 0);
+        assert_eq!(progress.inflight(), 1);
+        assert!(!progress.is_full(3, 1_000));
+        // An empty append takes no room.
+        progress.on_sent(0, 0, 0);
+        assert_eq!((progress.inflight(), progress.next()), (1, 4));
+    }
+
+    #[test]
+    fn refusals_move_next_back_unless_they_are_old() {
+        // (pace and state before, refused, conflict, verdict, next after)
+        let cases = [
+            (replicating(5, 10), 5, 5, Verdict::Stale, 10),
+            (replicating(5, 10), 4, 4, Verdict::Stale, 10),
+            (replicating(5, 10), 9, 9, Verdict::Retry, 6),
+            (probing(0, 10), 8, 8, Verdict::Stale, 10),
+            (probing(0, 10), 11, 11, Verdict::Stale, 10),
+            (probing(0, 10), 9, 8, Verdict::Retry, 9),
+            (probing(0, 10), 9, 9, Verdict::Retry, 9),
+            (probing(0, 10), 9, 2, Verdict::Retry, 3),
+            (probing(0, 10), 9, 0, Verdict::Retry, 1),
+            (probing(4, 10), 9, 2, Verdict::Retry, 5),
+            (probing(0, 10), u64::MAX, 2, Verdict::Stale, 10),
+        ];
+        for (mut progress, refused, conflict, verdict, next) in cases {
+            let before = progress.clone();
+            assert_eq!(progress.on_refused(refused, conflict), verdict, "{refused} by {before:?}");
+            assert_eq!(progress.next(), next, "{refused} by {before:?}");
+        }
+    }
+
+    #[test]
+    fn a_follower_that_denies_twice_what_it_confirmed_is_believed() {
+        let mut progress = probing(9, 10);
+        assert_eq!(progress.on_refused(9, 3), Verdict::Doubted);
+        assert_eq!(progress.matched(), 9);
+        assert_eq!(progress.on_refused(9, 3), Verdict::Lost);
+        assert_eq!((progress.matched(), progress.next()), (0, 4));
+        // An answer in between says that the refusal was old.
+        let mut progress = probing(9, 10);
+        assert_eq!(progress.on_refused(9, 3), Verdict::Doubted);
+        progress.on_appended(9, 0);
+        assert_eq!((progress.pace(), progress.matched()), (Pace::Replicate, 9));
+    }
+
+    #[test]
+    fn a_snapshot_pauses_until_it_is_answered_or_its_transfer_ends() {
+        let mut sent = probing(0, 3);
+        sent.snapshot(20);
+        assert!(sent.is_paused());
+        sent.on_snapshot_sent(true);
+        assert_eq!((sent.pace(), sent.next()), (Pace::Probe { waiting: true }, 21));
+        let mut failed = probing(0, 3);
+        failed.snapshot(20);
+        failed.on_snapshot_sent(false);
+        assert_eq!((failed.pace(), failed.next()), (Pace::Probe { waiting: true }, 1));
+        // It reached the log by other means: no matter which snapshot that was.
+        let mut caught_up = probing(0, 3);
+        caught_up.snapshot(20);
+        assert!(caught_up.on_appended(15, 10));
+        assert_eq!((caught_up.pace(), caught_up.next()), (Pace::Replicate, 16));
+        // Not far enough for the log to go on from.
+        let mut behind = probing(0, 3);
+        behind.snapshot(20);
+        behind.on_appended(5, 10);
+        assert!(behind.is_paused());
+    }
+
+    #[test]
+    fn it_is_told_of_a_commit_that_it_can_use() {
+        let mut progress = replicating(5, 6);
+        assert!(progress.can_learn_commit(3));
+        progress.on_sent(0, 0, 5);
+        assert!(!progress.can_learn_commit(9), "it holds nothing beyond 5");
+        progress.on_sent(2, 2, 5);
+        assert!(progress.can_learn_commit(6) && !progress.can_learn_commit(5));
+    }
 }

@@ -337,7 +337,11 @@ impl World {
             }
         }
         let (leader, term) = leader.unwrap();
-        assert_eq!((leader, term), (self.cluster.leader().unwrap(), self.cluster.raft(leader).term()), "leadership changed in calm");
+        assert_eq!(
+            (leader, term),
+            (self.cluster.leader().unwrap(), self.cluster.raft(leader).term()),
+            "leadership changed in calm"
+        );
         let last = self.cluster.raft(leader).last();
         for number in 1..=self.count {
             let raft = self.cluster.raft(number);

@@ -110,8 +110,12 @@ fn a_leader_sends_heartbeats_to_all() {
         let before = leader.now;
         leader.time_out();
         assert!(leader.now.since(before) <= interval);
-        let to: Vec<u64> =
-            leader.sent().into_iter().filter(|(_, _, body)| matches!(body, Body::Heartbeat { .. })).map(|(to, _, _)| to).collect();
+        let to: Vec<u64> = leader
+            .sent()
+            .into_iter()
+            .filter(|(_, _, body)| matches!(body, Body::Heartbeat { .. }))
+            .map(|(to, _, _)| to)
+            .collect();
         assert_eq!(to, [2, 3]);
     }
 }
@@ -254,8 +258,11 @@ fn a_command_is_written_and_sent_at_once() {
     }
     leader.step(Input::Propose { commands: vec![Bytes::from_static(b"x")] });
     let append = Append { after: at(1, 1), entries: vec![entry(1, 2, "x")] };
-    let written: Vec<_> =
-        leader.out.iter().filter_map(|out| if let Output::Persist(persist) = out { persist.append.clone() } else { None }).collect();
+    let written: Vec<_> = leader
+        .out
+        .iter()
+        .filter_map(|out| if let Output::Persist(persist) = out { persist.append.clone() } else { None })
+        .collect();
     assert_eq!(written, [append]);
     let body = Body::Append { previous: at(1, 1), entries: vec![entry(1, 2, "x")], commit: 1 };
     assert_eq!(leader.sent(), [(2, 1, body.clone()), (3, 1, body)]);
