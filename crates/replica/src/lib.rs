@@ -227,6 +227,9 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
 
     /// When to handle `Event::Timeout` if nothing else comes first.
     pub fn deadline(&self) -> Instant {
+        if self.stopped {
+            return Instant::NEVER;
+        }
         if self.owed.is_some() {
             return Instant::ZERO;
         }

@@ -1,0 +1,394 @@
+//! A replica among its kind: three members over Raft, a disk that syncs at once, and a network that the test holds in its hands.
+
+use bytes::Bytes;
+use consensus::{
+    Append, Configuration, Entry, How, Instant, Link, NodeId, Persist, Position, RestoreError, Role, StateMachine, Wall,
+};
+use raft::{Config, Message, Raft, Recovered};
+use replica::{Answer, Codec, Decoded, Effect, Event, Options, Refusal, Replica, RequestId, Token, Undecodable};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// Appends every command to a list; answers with its length.
+#[derive(Default, Debug)]
+struct List {
+    items: Vec<Bytes>,
+    applied: Position,
+}
+
+impl StateMachine for List {
+    type Request = Bytes;
+    type Command = Bytes;
+    type Query = ();
+    type Response = Vec<Bytes>;
+    type Cursor = VecDeque<Bytes>;
+
+    fn prepare(&mut self, _: Position, _: Wall, request: Bytes) -> Bytes {
+        request
+    }
+    fn abandon(&mut self) {}
+    fn apply(&mut self, position: Position, command: Bytes) -> Vec<Bytes> {
+        self.applied = position;
+        self.items.push(command);
+        self.items.clone()
+    }
+    fn skip(&mut self, position: Position) {
+        self.applied = position;
+    }
+    fn applied(&self) -> Position {
+        self.applied
+    }
+    fn read(&self, (): ()) -> Vec<Bytes> {
+        self.items.clone()
+    }
+    fn lead(&mut self, _: Instant) {}
+    fn deadline(&self) -> Instant {
+        Instant::NEVER
+    }
+    fn due(&mut self, _: Instant) -> Vec<Bytes> {
+        Vec::new()
+    }
+    fn begin_snapshot(&mut self) -> VecDeque<Bytes> {
+        self.items.clone().into()
+    }
+    fn snapshot_chunk(&self, cursor: &mut VecDeque<Bytes>, _: usize) -> Option<Bytes> {
+        cursor.pop_front()
+    }
+    fn end_snapshot(&mut self, _: VecDeque<Bytes>) {}
+    fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<List, RestoreError> {
+        Ok(List { items: chunks.collect(), applied: Position::ZERO })
+    }
+}
+
+/// An id of 16 bytes, then the item. An item "poison" cannot be decoded.
+struct Plain {
+    next: u128,
+}
+
+impl Codec for Plain {
+    type Machine = List;
+
+    fn id(&mut self, _: &Bytes) -> RequestId {
+        self.next += 1;
+        RequestId(self.next)
+    }
+    fn encode_request(&self, id: RequestId, request: &Bytes) -> Bytes {
+        [&id.0.to_be_bytes()[..], request].concat().into()
+    }
+    fn decode_request(&self, data: &Bytes) -> Result<(RequestId, Bytes), Undecodable> {
+        let (id, item) = data.split_at_checked(16).ok_or_else(|| Undecodable("too short".into()))?;
+        let id = RequestId(u128::from_be_bytes(id.try_into().expect("16 bytes")));
+        Ok((id, Bytes::copy_from_slice(item)))
+    }
+    fn encode(&self, id: RequestId, command: &Bytes) -> Bytes {
+        self.encode_request(id, command)
+    }
+    fn decode(&self, entry: &Entry) -> Result<Decoded<Bytes>, Undecodable> {
+        if entry.data.is_empty() {
+            return Ok(Decoded { id: None, command: None });
+        }
+        let (id, item) = self.decode_request(&entry.data)?;
+        if item == "poison" { Err(Undecodable("it is poison".into())) } else { Ok(Decoded { id: Some(id), command: Some(item) }) }
+    }
+}
+
+struct Member {
+    replica: Replica<Raft, List, Plain>,
+    log: Vec<Entry>,
+    answers: BTreeMap<Token, Answer<Vec<Bytes>>>,
+    chunks: Vec<Bytes>,
+    cut: u64,
+    stopped: Option<String>,
+}
+
+struct Cluster {
+    now: Instant,
+    members: BTreeMap<NodeId, Member>,
+    dead: BTreeSet<NodeId>,
+    /// Links that carry nothing, and whose members do not know it.
+    silent: BTreeSet<(NodeId, NodeId)>,
+    mail: VecDeque<(NodeId, NodeId, Message)>,
+    token: u64,
+}
+
+fn ids() -> [NodeId; 3] {
+    [NodeId(1), NodeId(2), NodeId(3)]
+}
+
+impl Cluster {
+    fn new(options: &Options) -> Cluster {
+        let configuration = Configuration::of(ids());
+        let members = ids().map(|id| {
+            let recovered = Recovered { configuration: configuration.clone(), ..Recovered::default() };
+            let raft = Raft::new(Config::new(id), recovered, id.0, Instant::ZERO);
+            let codec = Plain { next: u128::from(id.0) << 64 };
+            let replica = Replica::new(id, raft, List::default(), codec, configuration.clone(), options.clone());
+            let (log, chunks, answers) = (Vec::new(), Vec::new(), BTreeMap::new());
+            (id, Member { replica, log, answers, chunks, cut: 0, stopped: None })
+        });
+        let mut cluster = Cluster {
+            now: Instant::ZERO,
+            members: members.into(),
+            dead: BTreeSet::new(),
+            silent: BTreeSet::new(),
+            mail: VecDeque::new(),
+            token: 0,
+        };
+        for id in ids() {
+            for peer in ids().into_iter().filter(|&peer| peer != id) {
+                cluster.tell(id, Event::Connected { peer, link: Link::Peer, incarnation: 1 });
+            }
+        }
+        cluster
+    }
+
+    /// Lets one member handle an event and everything that its own disk answers.
+    fn tell(&mut self, id: NodeId, event: Event<Message, List, Bytes, ()>) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let member = self.members.get_mut(&id).expect("a member");
+            let mut effects = Vec::new();
+            member.replica.handle(self.now, Wall::default(), event, &mut effects);
+            for effect in effects {
+                match effect {
+                    Effect::Persist(Persist { ticket, append, .. }) => {
+                        if let Some(Append { after, entries }) = append {
+                            member.log.truncate(after.index as usize);
+                            member.log.extend(entries);
+                        }
+                        events.push_back(Event::Persisted(ticket));
+                    }
+                    Effect::Send { to, message } => self.mail.push_back((id, to, message)),
+                    Effect::Answer { token, answer } => {
+                        assert!(member.answers.insert(token, answer).is_none(), "answered twice");
+                    }
+                    Effect::WriteSnapshot { chunk, .. } => {
+                        member.chunks.push(chunk);
+                        events.push_back(Event::SnapshotChunkWritten);
+                    }
+                    Effect::FinishSnapshot(snapshot) => events.push_back(Event::SnapshotSaved(snapshot)),
+                    Effect::CutLog { upto } => member.cut = upto,
+                    Effect::Stop(why) => member.stopped = Some(why),
+                    Effect::ChangeRole { .. } | Effect::Explain(_) => {}
+                    other => panic!("not expected here: {other:?}"),
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        while let Some((from, to, message)) = self.mail.pop_front() {
+            if !self.dead.contains(&from) && !self.dead.contains(&to) && !self.silent.contains(&(from, to)) {
+                self.tell(to, Event::Receive { from, message });
+            }
+        }
+    }
+
+    /// Lets time pass, timer by timer.
+    fn advance(&mut self, span: Duration) {
+        let end = self.now + span;
+        self.deliver();
+        loop {
+            let living = self.members.iter().filter(|(id, _)| !self.dead.contains(id));
+            let (due, id) = living.map(|(&id, member)| (member.replica.deadline(), id)).min().expect("a living member");
+            if due > end {
+                break;
+            }
+            self.now = self.now.max(due);
+            self.tell(id, Event::Timeout);
+            self.deliver();
+        }
+        self.now = end;
+    }
+
+    fn leader(&mut self) -> NodeId {
+        for _ in 0..100 {
+            let leads = |id: &NodeId| self.members[id].replica.status().role == Role::Leader && !self.dead.contains(id);
+            if let Some(leader) = ids().into_iter().find(leads) {
+                return leader;
+            }
+            self.advance(Duration::from_millis(100));
+        }
+        panic!("nobody leads after ten seconds");
+    }
+
+    fn follower(&mut self) -> NodeId {
+        let leader = self.leader();
+        ids().into_iter().find(|&id| id != leader && !self.dead.contains(&id)).expect("a living follower")
+    }
+
+    fn kill(&mut self, victim: NodeId) {
+        self.dead.insert(victim);
+        for id in ids().into_iter().filter(|&id| id != victim) {
+            self.tell(id, Event::Disconnected { peer: victim, link: Link::Peer, how: How::Refused });
+        }
+    }
+
+    fn write(&mut self, id: NodeId, item: &'static str) -> Token {
+        self.token += 1;
+        self.tell(id, Event::Requests(vec![(Token(self.token), item.into())]));
+        Token(self.token)
+    }
+
+    fn answer(&self, id: NodeId, token: Token) -> Option<&Answer<Vec<Bytes>>> {
+        self.members[&id].answers.get(&token)
+    }
+
+    fn items(&self, id: NodeId) -> &[Bytes] {
+        &self.members[&id].replica.machine().items
+    }
+}
+
+fn is_applied(answer: Option<&Answer<Vec<Bytes>>>) -> bool {
+    matches!(answer, Some(Answer::Applied(..)))
+}
+
+#[test]
+fn a_write_is_answered_where_it_was_asked() {
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let (there, here) = (cluster.write(leader, "a"), cluster.write(follower, "b"));
+    cluster.advance(Duration::from_millis(500));
+    assert!(is_applied(cluster.answer(leader, there)) && is_applied(cluster.answer(follower, here)));
+    for id in ids() {
+        assert_eq!(cluster.items(id), ["a", "b"]);
+    }
+}
+
+#[test]
+fn a_write_without_a_leader_waits_for_one() {
+    let mut cluster = Cluster::new(&Options::default());
+    let token = cluster.write(NodeId(2), "early");
+    assert_eq!(cluster.answer(NodeId(2), token), None);
+    cluster.leader();
+    cluster.advance(Duration::from_millis(500));
+    assert!(is_applied(cluster.answer(NodeId(2), token)));
+}
+
+#[test]
+fn what_was_forwarded_to_a_leader_that_died_is_refused_with_the_next_ones_first_entry_and_never_sent_again() {
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    cluster.silent.insert((follower, leader));
+    let lost = cluster.write(follower, "lost");
+    cluster.advance(Duration::from_millis(1));
+    cluster.kill(leader);
+    cluster.leader();
+    cluster.advance(Duration::from_millis(50));
+    assert_eq!(cluster.answer(follower, lost), Some(&Answer::Refused(Refusal::LeaderChanged)));
+    assert!(cluster.now < Instant::ZERO + Duration::from_secs(5), "long before its own deadline");
+    cluster.advance(Duration::from_secs(20));
+    assert_eq!(cluster.items(follower), [""; 0]);
+}
+
+#[test]
+fn what_was_forwarded_and_survived_its_leader_is_answered() {
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let third = ids().into_iter().find(|&id| id != leader && id != follower).expect("three members");
+    // The entry reaches everybody, but the follower never learns from this leader that it is committed.
+    let token = cluster.write(follower, "kept");
+    while let Some((from, to, message)) = cluster.mail.pop_front() {
+        let tells_commit = matches!(&message.body, raft::Body::Append { entries, .. } if entries.is_empty());
+        if !(from == leader && to == follower && tells_commit) {
+            cluster.tell(to, Event::Receive { from, message });
+        }
+    }
+    assert_eq!(cluster.answer(follower, token), None);
+    cluster.silent.insert((third, leader));
+    cluster.kill(leader);
+    cluster.leader();
+    cluster.advance(Duration::from_millis(500));
+    assert!(is_applied(cluster.answer(follower, token)));
+    assert_eq!(cluster.items(follower), ["kept"]);
+}
+
+#[test]
+fn a_lost_link_to_the_leader_shortens_the_wait() {
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    cluster.silent.insert((follower, leader));
+    let token = cluster.write(follower, "x");
+    cluster.tell(follower, Event::Disconnected { peer: leader, link: Link::Peer, how: How::Lost });
+    cluster.advance(Duration::from_millis(1100));
+    assert_eq!(cluster.answer(follower, token), Some(&Answer::Refused(Refusal::ConnectionLost)));
+}
+
+#[test]
+fn reads_that_arrive_together_are_answered_together_with_what_was_committed_before() {
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let written = cluster.write(leader, "a");
+    cluster.advance(Duration::from_millis(500));
+    assert!(is_applied(cluster.answer(leader, written)));
+    cluster.tell(follower, Event::Queries(vec![(Token(100), ()), (Token(101), ())]));
+    cluster.advance(Duration::from_millis(500));
+    for token in [Token(100), Token(101)] {
+        assert!(matches!(cluster.answer(follower, token), Some(Answer::Read(_, items)) if *items == ["a"]));
+    }
+}
+
+#[test]
+fn nobody_waits_for_ever() {
+    let mut cluster = Cluster::new(&Options::default());
+    let leader = cluster.leader();
+    let others: Vec<NodeId> = ids().into_iter().filter(|&id| id != leader).collect();
+    cluster.kill(others[0]);
+    cluster.kill(others[1]);
+    let write = cluster.write(leader, "x");
+    cluster.tell(leader, Event::Queries(vec![(Token(100), ())]));
+    cluster.advance(Duration::from_secs(8));
+    assert_eq!(cluster.answer(leader, write), Some(&Answer::Refused(Refusal::TimedOut)));
+    assert_eq!(cluster.answer(leader, Token(100)), Some(&Answer::Refused(Refusal::TimedOut)));
+}
+
+#[test]
+fn too_much_is_refused_at_once() {
+    let mut cluster = Cluster::new(&Options { waiting_bytes_max: 40, ..Options::default() });
+    let tokens: Vec<Token> = (0..4).map(|_| cluster.write(NodeId(1), "0123456789")).collect();
+    assert_eq!(cluster.answer(NodeId(1), tokens[0]), None);
+    assert_eq!(cluster.answer(NodeId(1), tokens[3]), Some(&Answer::Refused(Refusal::TooManyRequests)));
+}
+
+#[test]
+fn snapshots_are_taken_in_pieces_and_free_the_log_but_for_what_is_kept() {
+    let options = Options { snapshot_entries: 10, entries_kept: 3, ..Options::default() };
+    let mut cluster = Cluster::new(&options);
+    let leader = cluster.leader();
+    for _ in 0..12 {
+        cluster.write(leader, "x");
+        cluster.advance(Duration::from_millis(200));
+    }
+    for id in ids() {
+        let member = &cluster.members[&id];
+        assert!(member.chunks.len() >= 9, "one piece an item: {}", member.chunks.len());
+        assert_eq!(member.cut, 7, "ten entries, less the three that are kept");
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_be_understood_stops_the_member_rather_than_being_skipped() {
+    let mut cluster = Cluster::new(&Options::default());
+    let leader = cluster.leader();
+    let token = cluster.write(leader, "poison");
+    cluster.advance(Duration::from_millis(500));
+    assert_eq!(cluster.answer(leader, token), None);
+    for id in ids() {
+        let why = cluster.members[&id].stopped.as_deref().expect("stopped");
+        assert!(why.contains("it is poison"), "{why}");
+    }
+}
+
+#[test]
+fn only_a_leader_hands_leadership_over_and_says_how_it_ended() {
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    cluster.tell(follower, Event::TransferLeadership { token: Token(100), to: Some(leader) });
+    cluster.tell(leader, Event::TransferLeadership { token: Token(101), to: Some(NodeId(9)) });
+    assert_eq!(cluster.answer(follower, Token(100)), Some(&Answer::Refused(Refusal::NotLeader)));
+    assert_eq!(cluster.answer(leader, Token(101)), Some(&Answer::Refused(Refusal::BadTransferee)));
+    cluster.tell(leader, Event::TransferLeadership { token: Token(102), to: Some(follower) });
+    cluster.advance(Duration::from_millis(500));
+    assert_eq!(cluster.answer(leader, Token(102)), Some(&Answer::Transferred));
+    assert_eq!(cluster.leader(), follower);
+}
