@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{Cluster, Kind, count};
+use tonic::transport::Channel;
 
 const CLIENTS: usize = 8;
 
@@ -19,9 +20,14 @@ struct Known {
     puts: u64,
 }
 
+async fn connect(endpoint: String) -> Option<KvClient<Channel>> {
+    let channel = Channel::from_shared(endpoint).expect("a good address").connect().await.ok()?;
+    Some(KvClient::new(channel))
+}
+
 /// Puts ever larger numbers under keys of its own until the servers die.
 async fn client(number: usize, round: u32, endpoint: String, known: Arc<Mutex<Known>>) {
-    let Ok(mut kv) = KvClient::connect(endpoint).await else { return };
+    let Some(mut kv) = connect(endpoint).await else { return };
     for n in 0.. {
         let key = format!("round-{round}/client-{number}/{}", n % 5);
         known.lock().expect("not poisoned").attempted.insert(key.clone(), n);
@@ -36,7 +42,7 @@ async fn client(number: usize, round: u32, endpoint: String, known: Arc<Mutex<Kn
 }
 
 async fn check(endpoint: String, known: &Known) {
-    let mut kv = KvClient::connect(endpoint).await.expect("a healthy member");
+    let mut kv = connect(endpoint).await.expect("a healthy member");
     for (key, &acknowledged) in &known.acknowledged {
         let range = RangeRequest { key: key.clone().into(), ..Default::default() };
         let answer = kv.range(range).await.expect("a healthy member").into_inner();
