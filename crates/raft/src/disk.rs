@@ -141,6 +141,10 @@ impl Disk {
 
     /// Keeps a message until `until` is confirmed.
     pub(crate) fn withhold(&mut self, until: Ticket, to: NodeId, message: Message) {
+        // While the disk hangs a leader goes on beating: of the answers that wait the newest says it all.
+        if matches!(message.body, Body::HeartbeatAck { .. }) {
+            self.withheld.retain(|old| old.to != to || !matches!(old.message.body, Body::HeartbeatAck { .. }));
+        }
         self.withheld.push(Withheld { until, to, message });
     }
 
