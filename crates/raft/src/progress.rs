@@ -182,8 +182,8 @@ impl Progress {
     }
 
     /// It has no entry that matches what preceded the append at `previous`; its log and ours may agree up to `conflict`, which
-    /// was found by term.
-    pub(crate) fn on_refused(&mut self, previous: u64, conflict: u64) -> Verdict {
+    /// was found by term. `tells`: it would have said if it were another process than before.
+    pub(crate) fn on_refused(&mut self, previous: u64, conflict: u64, tells: bool) -> Verdict {
         match self.pace {
             Pace::Snapshot { .. } => Verdict::Stale,
             Pace::Replicate if previous <= self.matched => Verdict::Stale,
@@ -194,6 +194,8 @@ impl Progress {
             }
             // A probe is the only append on its way: other refusals are old.
             Pace::Probe { .. } if previous != self.next - 1 => Verdict::Stale,
+            // The same process cannot have lost what it confirmed: the answer is an old one, however often it comes.
+            Pace::Probe { .. } if previous <= self.matched && tells => Verdict::Stale,
             Pace::Probe { .. } if previous <= self.matched => {
                 if !self.doubted {
                     self.doubted = true;
@@ -282,6 +284,21 @@ mod tests {
         assert_eq!((progress.matched(), progress.next(), progress.heard()), (0, 10, Some(Instant::from_nanos(5))));
     }
 
+    #[test]
+    fn an_old_refusal_that_comes_twice_does_not_void_what_was_confirmed() {
+        let mut progress = Progress::new(7);
+        progress.on_appended(7, 0);
+        progress.probe();
+        for _ in 0..2 {
+            assert_eq!(progress.on_refused(7, 3, true), Verdict::Stale);
+        }
+        assert_eq!(progress.matched(), 7);
+        // Who does not say which process it is may have lost its disk, and is believed the second time.
+        assert_eq!(progress.on_refused(7, 3, false), Verdict::Doubted);
+        assert_eq!(progress.on_refused(7, 3, false), Verdict::Lost);
+        assert_eq!(progress.matched(), 0);
+    }
+
     fn probing(matched: u64, next: u64) -> Progress {
         Progress { matched, next, ..Progress::new(0) }
     }
@@ -338,7 +355,7 @@ mod tests {
         ];
         for (mut progress, refused, conflict, verdict, next) in cases {
             let before = progress.clone();
-            assert_eq!(progress.on_refused(refused, conflict), verdict, "{refused} by {before:?}");
+            assert_eq!(progress.on_refused(refused, conflict, false), verdict, "{refused} by {before:?}");
             assert_eq!(progress.next(), next, "{refused} by {before:?}");
         }
     }
@@ -346,13 +363,13 @@ mod tests {
     #[test]
     fn a_follower_that_denies_twice_what_it_confirmed_is_believed() {
         let mut progress = probing(9, 10);
-        assert_eq!(progress.on_refused(9, 3), Verdict::Doubted);
+        assert_eq!(progress.on_refused(9, 3, false), Verdict::Doubted);
         assert_eq!(progress.matched(), 9);
-        assert_eq!(progress.on_refused(9, 3), Verdict::Lost);
+        assert_eq!(progress.on_refused(9, 3, false), Verdict::Lost);
         assert_eq!((progress.matched(), progress.next()), (0, 4));
         // An answer in between says that the refusal was old.
         let mut progress = probing(9, 10);
-        assert_eq!(progress.on_refused(9, 3), Verdict::Doubted);
+        assert_eq!(progress.on_refused(9, 3, false), Verdict::Doubted);
         progress.on_appended(9, 0);
         assert_eq!((progress.pace(), progress.matched()), (Pace::Replicate, 9));
     }

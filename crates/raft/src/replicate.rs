@@ -135,10 +135,11 @@ impl Raft {
         // Of our own log, what has at most the hint's term: everything after it has a term that the follower's log cannot have
         // there. So a probe skips a whole term on each side (end of §5.3).
         let conflict = if hint.index > 0 { self.history.agree_by_term(hint.index, hint.epoch).index } else { 0 };
+        let tells = self.incarnations.get(&from).is_some_and(|&known| known != 0);
         let Some(progress) = self.follower(from) else { return };
         let matched = progress.matched();
         progress.on_heard(now);
-        match progress.on_refused(previous, conflict) {
+        match progress.on_refused(previous, conflict, tells) {
             Verdict::Stale => return,
             Verdict::Doubted => {}
             Verdict::Lost => self.explain(Decision::FollowerLostEntries { follower: from, matched }),
