@@ -107,6 +107,13 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         if self.role != Role::Leader {
             self.unsent.forget_foreign();
         }
+        if self.unsent.len() > 0 && self.consensus.deadline() <= self.now {
+            // A leader that was paused may have to step down first: with its timers looked at, `next()` tells the truth.
+            self.step(Input::Timeout);
+            if !self.outputs.is_empty() {
+                return;
+            }
+        }
         while self.unsent.len() > 0 {
             let moved = match (self.consensus.next(), self.leader()) {
                 (Some(next), _) => self.propose(next),

@@ -266,6 +266,20 @@ fn a_write_without_a_leader_waits_for_one() {
 }
 
 #[test]
+fn a_leader_that_was_paused_for_too_long_steps_down_before_it_proposes() {
+    let mut cluster = Cluster::new(&Options::default());
+    let leader = cluster.leader();
+    // The process stood still; the first that it hears is a client.
+    cluster.now = cluster.now + Duration::from_secs(5);
+    let token = cluster.write(leader, "late");
+    assert_ne!(cluster.members[&leader].replica.status().role, Role::Leader);
+    assert_eq!(cluster.answer(leader, token), None);
+    cluster.leader();
+    cluster.advance(Duration::from_millis(500));
+    assert!(is_applied(cluster.answer(leader, token)));
+}
+
+#[test]
 fn what_was_forwarded_to_a_leader_that_died_is_refused_with_the_next_ones_first_entry_and_never_sent_again() {
     let mut cluster = Cluster::new(&Options::default());
     let (leader, follower) = (cluster.leader(), cluster.follower());
