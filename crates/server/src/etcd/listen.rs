@@ -6,6 +6,7 @@
 //!                └─ anything else ────▶ http ──▶ /health, /livez, /readyz, /version, /metrics, /quorate/status
 //! ```
 
+mod authority;
 mod cluster;
 mod context;
 mod grpc;
@@ -21,6 +22,7 @@ use super::address::listen;
 use super::config::Config;
 use super::error::StartError;
 use super::peer::{self, Gate, PeerPort};
+use authority::Mended;
 use grpc::Services;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -171,7 +173,7 @@ async fn converse(
             })
         }
     });
-    let mut conversation = pin!(http.serve_connection(TokioIo::new(socket), service));
+    let mut conversation = pin!(http.serve_connection(TokioIo::new(Mended::new(socket)), service));
     let ended = tokio::select! {
         ended = &mut conversation => ended,
         () = closed(&mut closing) => {

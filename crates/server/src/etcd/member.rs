@@ -27,7 +27,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use storage::{Disk, LogOptions, Opened, RealDisk, Store, open};
+use storage::{Disk, LogOptions, LossyDisk, Opened, RealDisk, Store, open};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -191,8 +191,14 @@ type Threads = Vec<JoinHandle<()>>;
 
 impl Life {
     async fn live(self) -> (Result<(), StopError>, Threads) {
-        let disk = RealDisk::new(self.config.data_dir.clone());
-        self.live_on(disk).await
+        if self.config.lossy_disk {
+            warn!("the disk forgets what was not synced when this process ends: for tests only");
+            let disk = LossyDisk::new(self.config.data_dir.clone());
+            self.live_on(disk).await
+        } else {
+            let disk = RealDisk::new(self.config.data_dir.clone());
+            self.live_on(disk).await
+        }
     }
 
     async fn live_on<D: Disk>(self, disk: D) -> (Result<(), StopError>, Threads) {
