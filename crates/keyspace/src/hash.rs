@@ -22,12 +22,12 @@ impl<V: Values> Keyspace<V> {
         let upto = if asked == 0 { self.revision } else { asked };
 
         let all = Bytes::from_static(b"\0");
-        let exists = self.index.range(KeyRange::Span(&all, None)).any(|(_, history)| history.get(upto).is_some());
+        let any = self.index.range(KeyRange::Span(&all, None)).any(|(_, history)| history.hashed(upto).is_some());
         let mut checksum = Checksum::new();
         checksum.update(b"key");
         let mut encoded = Vec::new();
         for (at, change) in self.values.scan(Revision::default()).take_while(|(at, _)| at.main <= upto) {
-            if at.main <= self.compacted && !self.is_hashed(at, &change, exists, upto) {
+            if at.main <= self.compacted && !self.is_hashed(at, &change, any, upto) {
                 continue;
             }
             encoded.clear();
@@ -39,11 +39,11 @@ impl<V: Values> Keyspace<V> {
     }
 
     /// Whether a change at or below the last compaction counts.
-    fn is_hashed(&self, at: Revision, change: &Change, exists: bool, upto: i64) -> bool {
+    fn is_hashed(&self, at: Revision, change: &Change, any: bool, upto: i64) -> bool {
         let Some(history) = self.index.history(change.key()) else { return false };
         let deleted_there = at.main == self.compacted && matches!(change, Change::Delete { .. });
-        if exists {
-            history.get(upto).is_some_and(|mark| mark.at == at)
+        if any {
+            history.hashed(upto).is_some_and(|mark| mark.at == at)
         } else {
             history.needs(at, self.compacted) && !deleted_there
         }

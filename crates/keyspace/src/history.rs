@@ -102,6 +102,16 @@ impl History {
         self.newest_upto(main).filter(|mark| !mark.is_deletion())
     }
 
+    /// The change that etcd's HashKV counts for this key as of `main`: the last write, if the key existed then. But if it was deleted
+    /// and put again at `main` itself, etcd takes the deletion for the last word.
+    pub(crate) fn hashed(&self, main: i64) -> Option<Mark> {
+        let deleted_there = || {
+            let first = self.older.partition_point(|mark| mark.at.main < main);
+            self.older.range(first..).take_while(|mark| mark.at.main == main).any(|mark| mark.is_deletion())
+        };
+        self.get(main).filter(|mark| mark.at.main < main || !deleted_there())
+    }
+
     /// Whether the change at `at` can still be asked for after a compaction at `compacted`: what is newer can, and of the rest
     /// the newest. A deletion that is older says no more than its absence; one exactly there is kept, for watchers that start
     /// there (etcd since 3.5.16).

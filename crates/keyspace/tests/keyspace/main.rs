@@ -2,6 +2,7 @@
 
 mod check;
 mod compaction;
+mod hashes;
 mod kit;
 mod leases;
 mod members;
