@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// What is outstanding.
 #[derive(Default)]
 pub(crate) struct Clients {
-    /// Proposals by the member that took them and the position that they got there.
+    /// Writes by the member that was asked and the position that they got in the log.
     pub(crate) writes: BTreeMap<(NodeId, Position), String>,
     /// Reads by the member that was asked.
     pub(crate) reads: BTreeMap<(NodeId, ReadId), Pending>,

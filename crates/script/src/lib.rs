@@ -35,6 +35,7 @@
 //! | `expire 1` | time passes until a timer of 1 ends and it acts |
 //! | `deliver [from=1] [to=2] [Name] [count=1]` | delivers what is under way now, not what follows from it: one hop |
 //! | `drop [from=1] [to=2] [Name] [count=1]` | loses it |
+//! | `copy [from=1] [to=2] [Name] [count=1]` | doubles it; the copies come last |
 //! | `stabilize` | delivers everything, and what follows from it |
 //! | `sync 1 [count=1]` | the disk of 1 syncs its writes, or the oldest so many |
 //!
@@ -53,7 +54,7 @@
 //! | `refuse 1 at 2 3` | 2 and 3 find that nobody listens at 1's address |
 //! | `crash 1` | power loss: what was not synced is gone. No member is told |
 //! | `kill 1` | the process dies, and every member that can reach its address finds nobody there |
-//! | `restart 1 [timer=…]` | starts it from what its disk holds |
+//! | `restart 1 [timer=…] [key=value…]` | starts it from what its disk holds, with other settings if told so |
 //! | `pause 1` / `resume 1` | the process is stopped and takes no step; what is sent to it waits |
 //!
 //! | to look | |

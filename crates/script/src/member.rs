@@ -17,6 +17,8 @@ pub(crate) struct Member<P: Protocol> {
     pub(crate) machine: Machine,
     /// A peer's snapshot that has arrived, not yet in force.
     pub(crate) arrived: Option<SavedSnapshot>,
+    /// How it is set up.
+    pub(crate) settings: P::Settings,
     /// How long exactly it waits for a leader.
     pub(crate) timer: Duration,
     /// Grows with every start of its process.
@@ -30,7 +32,7 @@ pub(crate) struct Member<P: Protocol> {
 
 impl<P: Protocol> Member<P> {
     /// A member that has never run.
-    pub(crate) fn new(id: NodeId, timer: Duration) -> Member<P> {
+    pub(crate) fn new(id: NodeId, settings: P::Settings, timer: Duration) -> Member<P> {
         Member {
             id,
             core: None,
@@ -38,6 +40,7 @@ impl<P: Protocol> Member<P> {
             disk: Disk::default(),
             machine: Machine::default(),
             arrived: None,
+            settings,
             timer,
             incarnation: 0,
             role: Role::Follower { leader: None },
@@ -47,10 +50,10 @@ impl<P: Protocol> Member<P> {
     }
 
     /// Starts its process from what its disk holds. The state machine begins with the last snapshot.
-    pub(crate) fn start(&mut self, now: Instant, settings: &P::Settings, configuration: &Configuration) {
+    pub(crate) fn start(&mut self, now: Instant, configuration: &Configuration) {
         self.machine = self.disk.snapshot.as_ref().map_or_else(Machine::default, |saved| saved.machine.clone());
         let core = P::start(
-            settings,
+            &self.settings,
             Found { id: self.id, now, timer: self.timer, disk: &self.disk.synced, applied: self.machine.applied, configuration },
         );
         self.paused = false;

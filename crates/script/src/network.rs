@@ -13,6 +13,7 @@ pub(crate) struct Network<M> {
 }
 
 /// A message under way.
+#[derive(Clone)]
 pub(crate) struct Flight<M> {
     pub(crate) from: NodeId,
     pub(crate) to: NodeId,

@@ -20,23 +20,23 @@ impl<P: Protocol> World<P> {
                 let requests = commands.into_iter().map(|data| (EntryKind::Command, data)).collect();
                 self.step(id, Input::Tell { to: leader, note: Note::Request(requests) })
             }
-            _ => self.propose_here(id, commands),
+            _ => self.propose_here(id, commands, id),
         }
     }
 
-    /// Proposes at `id`, if it may propose.
-    pub(crate) fn propose_here(&mut self, id: NodeId, commands: Vec<Bytes>) -> Outcome {
+    /// Proposes at `id`, if it may propose, what clients of `asked` want.
+    pub(crate) fn propose_here(&mut self, id: NodeId, commands: Vec<Bytes>, asked: NodeId) -> Outcome {
         let Some(Position { epoch, index }) = self.running(id)?.core().next() else {
             self.say(format!("{id} refuses: it may not propose"));
             return Ok(());
         };
         for (position, data) in (index..).map(|index| Position::new(epoch, index)).zip(&commands) {
-            self.clients.writes.insert((id, position), words::command(data));
+            self.clients.writes.insert((asked, position), words::command(data));
         }
         self.step(id, Input::Propose { commands })
     }
 
-    /// The client whose write this was is answered by the member that took it.
+    /// The client whose write this was is answered by the member that it asked.
     pub(crate) fn answer_write(&mut self, id: NodeId, entry: &Entry) -> Outcome {
         let Some(told) = self.clients.writes.remove(&(id, entry.position)) else { return Ok(()) };
         match self.clients.log_reads.remove(&told) {

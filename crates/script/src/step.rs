@@ -278,7 +278,7 @@ impl<P: Protocol> World<P> {
         let commands: Vec<Bytes> =
             requests.into_iter().filter(|(kind, _)| *kind == EntryKind::Command).map(|(_, data)| data).collect();
         self.say(format!("{id} takes what {from} forwards"));
-        self.propose_here(id, commands)
+        self.propose_here(id, commands, from)
     }
 
     fn drop_request(&mut self, id: NodeId, what: Dropped, reason: consensus::DropReason) {

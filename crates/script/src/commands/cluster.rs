@@ -26,7 +26,7 @@ pub(super) fn cluster<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) ->
         // Later members wait longer, so that no two timers end at once unless the script wants them to.
         let patience = P::patience(&settings);
         let timer = timers.remove(&id).unwrap_or(patience + patience * id.0 as u32 / 10);
-        world.members.insert(id, Member::new(id, timer));
+        world.members.insert(id, Member::new(id, settings.clone(), timer));
     }
     if let Some((id, _)) = timers.first_key_value() {
         return Err(BadArgument::boxed(&id.to_string(), "a member"));
@@ -43,8 +43,8 @@ pub(super) fn cluster<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) ->
 
 /// Starts member `id` from what its disk holds.
 pub(super) fn start<P: Protocol>(world: &mut World<P>, id: NodeId) -> Outcome {
-    let (now, settings, configuration) = (world.now, world.settings.clone(), world.configuration.clone());
-    world.member_mut(id)?.start(now, &settings, &configuration);
+    let (now, configuration) = (world.now, world.configuration.clone());
+    world.member_mut(id)?.start(now, &configuration);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::cluster::{connect, start};
 use super::refuse::refused;
-use crate::args::{self, Args};
+use crate::args::{self, Args, BadArgument};
 use crate::protocol::{Outcome, Protocol};
 use crate::world::World;
 use consensus::{Input, Link, NodeId};
@@ -30,15 +30,23 @@ pub(super) fn kill<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Ou
     Ok(())
 }
 
-/// Starts members from what their disks hold, and tells both sides of their links.
+/// Starts members from what their disks hold, with other settings if told so, and tells both sides of their links.
 pub(super) fn restart<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Outcome {
     let timer = args.key("timer").map(args::span).transpose()?;
+    let mut changes = Vec::new();
+    while let Some(change) = args.any_key() {
+        changes.push(change);
+    }
     for id in args.nodes()? {
         if world.member(id)?.core.is_some() {
             stop(world, id)?;
         }
-        if let Some(timer) = timer {
-            world.member_mut(id)?.timer = timer;
+        let member = world.member_mut(id)?;
+        member.timer = timer.unwrap_or(member.timer);
+        for &(key, value) in &changes {
+            if !P::set(&mut member.settings, key, value)? {
+                return Err(BadArgument::boxed(key, "one of the settings"));
+            }
         }
         start(world, id)?;
         let told = world.member(id)?.tell();

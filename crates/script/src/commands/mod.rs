@@ -36,6 +36,7 @@ pub(crate) fn run<P: Protocol>(world: &mut World<P>, name: &str, mut args: Args<
         "expire" => time::expire(world, &mut args)?,
         "deliver" => deliver::deliver(world, &mut args)?,
         "drop" => deliver::drop(world, &mut args)?,
+        "copy" => deliver::copy(world, &mut args)?,
         "stabilize" => stabilize::stabilize(world)?,
 
         "propose" => propose::propose(world, &mut args)?,
