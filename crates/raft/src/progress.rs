@@ -156,9 +156,10 @@ impl Progress {
         self.commit_sent = self.commit_sent.max(commit);
     }
 
-    /// Whether telling it of `committed` now could raise its commit index.
+    /// Whether telling it of `committed` now, in an append of its own, could raise its commit index. Not while entries are on their
+    /// way to it: its answer to them is the time to tell it, or the next entries will.
     pub(crate) fn can_learn_commit(&self, committed: u64) -> bool {
-        committed > self.commit_sent && self.commit_sent < self.next - 1
+        committed > self.commit_sent && self.commit_sent < self.next - 1 && self.inflight.is_empty()
     }
 
     /// It holds everything up to `upto`. True if that is news.
@@ -404,6 +405,8 @@ mod tests {
         progress.on_sent(0, 0, 5);
         assert!(!progress.can_learn_commit(9), "it holds nothing beyond 5");
         progress.on_sent(2, 2, 5);
+        assert!(!progress.can_learn_commit(7), "entries are on their way");
+        progress.on_appended(7, 0);
         assert!(progress.can_learn_commit(6) && !progress.can_learn_commit(5));
     }
 }
