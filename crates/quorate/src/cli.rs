@@ -197,7 +197,7 @@ pub(crate) struct Dev {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Sim {
     /// Which protocol
-    #[arg(long, default_value = "raft", value_parser = ["raft"])]
+    #[arg(long, default_value = "raft")]
     pub(crate) protocol: String,
     /// Many seeds: 1..2000 has both ends
     #[arg(long, value_name = "FROM..TO", conflicts_with = "seed")]
@@ -206,7 +206,7 @@ pub(crate) struct Sim {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// How many members
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) members: u8,
     /// How long the chaos lasts, in simulated seconds
     #[arg(long, default_value_t = 60)]
@@ -214,7 +214,7 @@ pub(crate) struct Sim {
     /// Print the run in plain words; the same seed prints the same
     #[arg(long, requires = "seed")]
     pub(crate) trace: bool,
-    /// Switch a mechanism off, to see the harm: prevote, check-quorum, lease, early-election
+    /// Switch mechanisms off, to see the harm: prevote, check-quorum, lease, early-election, lease-reads
     #[arg(long, value_delimiter = ',')]
     pub(crate) off: Vec<String>,
 }
@@ -230,7 +230,7 @@ pub(crate) struct Failover {
     /// Whose members: this binary's, or the Go etcd that `cargo xtask peers` fetched
     #[arg(long, default_value = "quorate")]
     pub(crate) peer: Whose,
-    /// The path of an etcd binary, for --peer etcd
+    /// The path of another binary
     #[arg(long)]
     pub(crate) binary: Option<PathBuf>,
     /// How often
@@ -242,6 +242,9 @@ pub(crate) struct Failover {
     /// How many members
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=9))]
     pub(crate) members: u16,
+    /// On which disk the members keep their data [default: the folder for temporary files]
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
     /// The members' --heartbeat-interval, in milliseconds
     #[arg(long, default_value_t = 100)]
     pub(crate) heartbeat_interval: u64,

@@ -1,2 +1,63 @@
-//! One binary that replaces etcd.
-fn main() {}
+//! The binary. What it does is chosen by its first word, or by the name under which it is called:
+//!
+//! ```text
+//!   quorate etcd …   or a link called etcd     one member, configured as etcd is          member
+//!   quorate dev                                a cluster of three on this machine         dev
+//!   quorate get, put, del, status, member      a small client                             client
+//!   quorate sim, bench                         simulated clusters; measurements           sim, bench
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cli;
+mod client;
+mod dev;
+mod logging;
+mod member;
+mod processes;
+mod simulate;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Messages from many clients are small and die young; glibc's allocator keeps their memory and its locks (measured by others, too).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let called = arguments.first().and_then(|path| Path::new(path).file_name()).and_then(|name| name.to_str());
+    match (called, arguments.get(1).map(String::as_str)) {
+        // A drop-in: linked under etcd's name, the binary takes etcd's flags and nothing else.
+        (Some("etcd"), _) => member::run(&arguments[1..]),
+        (_, Some("etcd")) => member::run(&arguments[2..]),
+        (_, Some(processes::LEASHED)) => processes::become_leashed(&arguments[2..]),
+        _ => command(Cli::parse().command),
+    }
+}
+
+fn command(command: Command) -> ExitCode {
+    match command {
+        Command::Etcd { .. } => unreachable!("main has taken it"),
+        Command::Dev(options) => dev::run(&options),
+        Command::Get(options) => client::run(client::Action::Get(options)),
+        Command::Put(options) => client::run(client::Action::Put(options)),
+        Command::Del(options) => client::run(client::Action::Del(options)),
+        Command::Status(options) => client::run(client::Action::Status(options)),
+        Command::Member { action: cli::Member::List(options) } => client::run(client::Action::Members(options)),
+        Command::Sim(options) => simulate::run(&options),
+        Command::Bench { action: cli::Bench::Failover(options) } => bench::failover(&options),
+        Command::FlagTable => {
+            print!("{}", member::flag_table());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Which version this is, and which etcd's it speaks for.
+fn version() -> String {
+    format!("{} (answers for etcd {})", env!("CARGO_PKG_VERSION"), etcd::version::SERVER)
+}

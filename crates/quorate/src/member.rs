@@ -14,11 +14,11 @@ mod value;
 use crate::logging;
 use fault::ConfigFault;
 use given::{Asked, Given};
+use server::etcd::RunError;
 use std::process::ExitCode;
 
 pub(crate) use compatibility::flag_table;
 pub(crate) use folder::{Contents, contents};
-pub(crate) use nearest::nearest;
 
 /// Runs a member until it is told to stop. `arguments` are those after the program's name (or after `etcd`).
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
@@ -69,7 +69,11 @@ fn serve(config: server::etcd::Config) -> ExitCode {
     };
     match runtime.block_on(server::etcd::run(config)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(error @ RunError::Start(_)) => {
+            tracing::error!("cannot start: {error}");
+            ExitCode::FAILURE
+        }
+        Err(error @ RunError::Stop(_)) => {
             tracing::error!("stopped: {error}");
             ExitCode::FAILURE
         }

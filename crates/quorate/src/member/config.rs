@@ -41,7 +41,7 @@ pub(crate) fn config(given: &Given, warnings: &mut Vec<String>) -> Result<Config
     };
     let initial_cluster = initial_cluster(given, &name, &advertise_peer)?;
     if contents(&data_dir) == Contents::Nothing {
-        check_founders(given, &name, &advertise_peer, &initial_cluster)?;
+        check_founders(&name, &advertise_peer, &initial_cluster)?;
     }
     let catchup = ["snapshot-catchup-entries", "experimental-snapshot-catchup-entries"];
     let catchup = catchup.into_iter().find(|name| given.is_given(name)).unwrap_or(catchup[0]);
@@ -184,7 +184,7 @@ fn initial_cluster(given: &Given, name: &str, advertised: &[Url]) -> Result<Vec<
 }
 
 /// What a member that founds or joins a cluster must agree on with the others. One that has data has long agreed.
-fn check_founders(given: &Given, name: &str, advertised: &[Url], cluster: &[MemberSpec]) -> Result<(), ConfigFault> {
+fn check_founders(name: &str, advertised: &[Url], cluster: &[MemberSpec]) -> Result<(), ConfigFault> {
     if cluster.is_empty() {
         return rule("initial cluster unset and no discovery URL found: give --initial-cluster name=http://host:port,…");
     }

@@ -1,0 +1,171 @@
+//! What clients of the survivors notice when the leader dies.
+//!
+//! ```text
+//!   puts to each survivor, one every few milliseconds, none waiting for another
+//!   ──┬──┬──┬──┬──┬──╂──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬── …
+//!                    ┃ kill                ▲ first of those sent since that is acknowledged
+//!                    ├──── first ack ──────┤
+//!   the longest wait is that of the put, sent around or after the kill, that waited longest for any answer
+//! ```
+
+use super::cluster::Cluster;
+use super::figures::{Measured, Round};
+use crate::cli::{self, Whose};
+use crate::client::channel;
+use etcd::pb::etcdserverpb::PutRequest;
+use etcd::pb::etcdserverpb::kv_client::KvClient;
+use rustix::process::Signal;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tonic::transport::Channel;
+
+/// One put so often, to each survivor.
+const PUT_EVERY: Duration = Duration::from_millis(5);
+/// For how long puts are sent before the kill.
+const BEFORE: Duration = Duration::from_millis(500);
+/// For how long they are sent after it.
+const AFTER: Duration = Duration::from_millis(2500);
+/// When a put is given up. Go etcd's own limit is 7 s.
+const GIVE_UP: Duration = Duration::from_secs(15);
+/// A put that is sent so soon after the signal might still meet a process that has not noticed that it is dead.
+const DYING: Duration = Duration::from_millis(2);
+/// How long the whole cluster is left in peace between kills.
+const PEACE: Duration = Duration::from_secs(1);
+
+/// A put's fate.
+struct Fate {
+    sent: Instant,
+    answered: Instant,
+    /// What was wrong, if it was not acknowledged.
+    error: Option<String>,
+}
+
+pub(super) async fn measure(options: &cli::Failover) -> Result<Measured, String> {
+    let mut cluster = Cluster::start(options).await?;
+    let measured = rounds(options, &mut cluster).await;
+    cluster.end().await;
+    Ok(Measured {
+        peer: match options.peer {
+            Whose::Quorate => "quorate",
+            Whose::Etcd => "etcd",
+        },
+        hang: options.hang,
+        members: options.members,
+        heartbeat_interval: options.heartbeat_interval,
+        election_timeout: options.election_timeout,
+        rounds: measured?,
+    })
+}
+
+async fn rounds(options: &cli::Failover, cluster: &mut Cluster) -> Result<Vec<Round>, String> {
+    let mut rounds = Vec::new();
+    for number in 1..=options.kills {
+        tokio::time::sleep(PEACE).await;
+        let leader = cluster.healthy().await?;
+        let round = round(cluster, leader, options.hang).await?;
+        eprintln!("{number} of {}: {round}", options.kills);
+        rounds.push(round);
+        if options.hang {
+            cluster.signal(leader, Signal::CONT);
+        } else {
+            cluster.reap(leader).await;
+            cluster.spawn(leader)?;
+        }
+    }
+    Ok(rounds)
+}
+
+async fn round(cluster: &Cluster, leader: usize, hang: bool) -> Result<Round, String> {
+    let (fates, mut told) = mpsc::unbounded_channel();
+    let mut load = Vec::new();
+    for (index, url) in cluster.survivors(leader).into_iter().enumerate() {
+        let channel = channel(&url, Duration::from_secs(2)).await.map_err(|why| format!("{url}: {why}"))?;
+        load.push(tokio::spawn(puts(index, channel, fates.clone())));
+    }
+    drop(fates);
+    tokio::time::sleep(BEFORE).await;
+    let killed = Instant::now();
+    cluster.signal(leader, if hang { Signal::STOP } else { Signal::KILL });
+    tokio::time::sleep(AFTER).await;
+    // The puts that are still under way are waited for: how long they wait is what is asked.
+    load.iter().for_each(tokio::task::JoinHandle::abort);
+    let mut all = Vec::new();
+    while let Some(fate) = told.recv().await {
+        all.push(fate);
+    }
+    judge(&all, killed)
+}
+
+/// Sends puts until it is aborted; each goes on by itself.
+async fn puts(survivor: usize, channel: Channel, fates: mpsc::UnboundedSender<Fate>) {
+    let client = KvClient::new(channel);
+    let mut clock = tokio::time::interval(PUT_EVERY);
+    for n in 0u64.. {
+        clock.tick().await;
+        let (mut client, fates) = (client.clone(), fates.clone());
+        let key = format!("failover/{survivor}/{}", n % 100);
+        tokio::spawn(async move {
+            let put = PutRequest { key: key.into(), value: n.to_string().into(), ..Default::default() };
+            let sent = Instant::now();
+            let error = match tokio::time::timeout(GIVE_UP, client.put(put)).await {
+                Ok(Ok(_)) => None,
+                Ok(Err(status)) => Some(status.message().to_owned()),
+                Err(_) => Some(format!("no answer within {} s", GIVE_UP.as_secs())),
+            };
+            // Nobody listens any more if the measurement was given up.
+            let _ = fates.send(Fate { sent, answered: Instant::now(), error });
+        });
+    }
+}
+
+fn judge(fates: &[Fate], killed: Instant) -> Result<Round, String> {
+    let since = |at: Instant| at.saturating_duration_since(killed);
+    let acknowledged = fates.iter().filter(|fate| fate.error.is_none());
+    if acknowledged.clone().all(|fate| fate.answered >= killed) {
+        return Err("no put was acknowledged before the leader was killed".to_owned());
+    }
+    let after = acknowledged.filter(|fate| fate.sent >= killed + DYING).map(|fate| since(fate.answered)).min();
+    // Those that were under way count, too.
+    let concerned = || fates.iter().filter(|fate| fate.answered >= killed);
+    let mut errors = BTreeMap::new();
+    for error in concerned().filter_map(|fate| fate.error.clone()) {
+        *errors.entry(error).or_insert(0) += 1;
+    }
+    Ok(Round {
+        first_ack: after.ok_or("no put was acknowledged after the leader was killed")?,
+        longest_wait: concerned().map(|fate| fate.answered - fate.sent).max().unwrap_or_default(),
+        puts: concerned().count(),
+        errors,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_put_that_was_sent_since_counts_as_the_first_and_those_under_way_as_waiting() {
+        let killed = Instant::now() + Duration::from_secs(10);
+        let ms = |offset: i64| {
+            let span = Duration::from_millis(offset.unsigned_abs());
+            if offset < 0 { killed - span } else { killed + span }
+        };
+        let fate = |sent, answered, error: Option<&str>| Fate {
+            sent: ms(sent),
+            answered: ms(answered),
+            error: error.map(str::to_owned),
+        };
+        let fates = [
+            fate(-100, -99, None),          // before
+            fate(-1, 1, None),              // in the last moment of the old leader
+            fate(-2, 900, Some("changed")), // under way, refused late
+            fate(5, 60, None),
+            fate(10, 55, None),
+        ];
+        let round = judge(&fates, killed).expect("there was an answer");
+        assert_eq!((round.first_ack.as_millis(), round.longest_wait.as_millis(), round.puts), (55, 902, 4));
+        assert_eq!(round.errors.values().sum::<usize>(), 1);
+        assert!(judge(&fates[..3], killed).is_err(), "nothing was acknowledged after");
+    }
+}

@@ -1,0 +1,93 @@
+//! Ports of loopback: which are free, and who holds one that is not.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+/// Whether a member could listen on this port.
+pub(crate) fn is_free(port: u16) -> bool {
+    !matches!(TcpListener::bind((Ipv4Addr::LOCALHOST, port)), Err(error) if error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// Ports that nobody listens on now, all different.
+pub(crate) fn free_ports(count: usize) -> io::Result<Vec<u16>> {
+    // All are held until all are found, so that none is found twice.
+    let listeners = (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<Vec<_>>>()?;
+    listeners.iter().map(|listener| listener.local_addr().map(|address| address.port())).collect()
+}
+
+/// Who listens on a port: "etcd (pid 4711)", as far as this user may see it.
+pub(crate) fn holder(port: u16) -> String {
+    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|table| listening_inodes(&table, port))
+        .collect();
+    match inodes.iter().find_map(|inode| process_of(inode)) {
+        Some((pid, name)) => format!("{name} (pid {pid})"),
+        None => "a process of another user".to_owned(),
+    }
+}
+
+/// The sockets of a table like /proc/net/tcp that listen on `port`.
+fn listening_inodes(table: &str, port: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let inode = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (_, local) = fields.get(1)?.rsplit_once(':')?;
+        let listens = u16::from_str_radix(local, 16).ok()? == port && fields.get(3) == Some(&LISTEN);
+        listens.then(|| fields.get(9).map(|inode| (*inode).to_owned())).flatten()
+    };
+    table.lines().skip(1).filter_map(inode).collect()
+}
+
+/// The process that has a socket open.
+fn process_of(inode: &str) -> Option<(u32, String)> {
+    let wanted = format!("socket:[{inode}]");
+    for process in fs::read_dir("/proc").ok()?.flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        if has_open(&process.path(), &wanted) {
+            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            return Some((pid, name.trim().to_owned()));
+        }
+    }
+    None
+}
+
+fn has_open(process: &Path, wanted: &str) -> bool {
+    let Ok(files) = fs::read_dir(process.join("fd")) else { return false };
+    files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_port_is_named() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        assert!(!is_free(port));
+        assert!(holder(port).ends_with(&format!("(pid {})", std::process::id())), "{}", holder(port));
+        drop(listener);
+        assert!(is_free(port));
+    }
+
+    #[test]
+    fn only_listeners_of_that_port_count() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+                     0: 0100007F:094B 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1\n\
+                     1: 0100007F:094B 0100007F:C001 01 00000000:00000000 00:00000000 00000000     0        0 222 1\n\
+                     2: 0100007F:094C 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1\n";
+        assert_eq!(listening_inodes(table, 2379), ["111"]);
+    }
+
+    #[test]
+    fn free_ports_are_all_different() {
+        let mut ports = free_ports(8).expect("there are free ports");
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 8);
+    }
+}
