@@ -87,6 +87,8 @@ pub(crate) struct Seen {
     pub(crate) promise: Promise,
     pub(crate) promise_synced: Promise,
     pub(crate) pending: VecDeque<Pending>,
+    /// Terms in which it voted, not yet synced.
+    pub(crate) open_votes: Vec<u64>,
     /// The last snapshot that it was told is durable.
     pub(crate) snapshot: u64,
     /// As a leader: when it last heard each member in this term, by its own clock.
@@ -129,6 +131,7 @@ impl Seen {
             promise: Promise::default(),
             promise_synced: Promise::default(),
             pending: VecDeque::new(),
+            open_votes: Vec::new(),
             snapshot: 0,
             heard: vec![Instant::ZERO; members],
             heard_until: Instant::ZERO,

@@ -57,13 +57,14 @@ impl Plan {
     pub(crate) fn new(options: &SimOptions, chance: &mut Chance) -> Plan {
         let lease_reads = options.is_on(Mechanism::LeaseReads) && chance.one_in(1, 4);
         let mut raft = raft_config(options, lease_reads, chance);
+        let bursts = chance.below(3);
         let ballast = [8, 64, 64, 1_500][chance.below(4) as usize];
         raft.message_bytes_max = [1 << 20, 4_000, 600][chance.below(3) as usize];
         Plan {
             members: options.members,
             chaos_until: Instant::ZERO + Duration::from_secs(options.seconds),
             enabled: swarm(lease_reads, chance),
-            gap: Duration::from_millis([300, 1_000, 3_000][chance.below(3) as usize]),
+            gap: Duration::from_millis([150, 300, 1_000, 3_000][chance.below(4) as usize]),
             fair: fair_weather(chance),
             sync: [(50, 200), (500, 3_000), (5_000, 20_000)]
                 .map(|(low, high)| (Duration::from_micros(low), Duration::from_micros(high)))[chance.below(3) as usize],
@@ -77,8 +78,9 @@ impl Plan {
             snapshots_kept: 1 + chance.below(2) as usize,
             load: Load {
                 clients: 2 + chance.below(9) as usize,
-                wave: 1 + chance.below(6),
-                think: Duration::from_millis([5, 40, 200][chance.below(3) as usize]),
+                // In some seeds clients are silent for seconds and then ask for much at once.
+                wave: 1 + chance.below([6, 6, 100][bursts as usize]),
+                think: Duration::from_millis([5, 40, 200, 3_000][if bursts == 2 { 3 } else { chance.below(3) as usize }]),
                 keys: 1 + chance.below(30),
                 reads: [10, 50, 80][chance.below(3) as usize],
                 ballast,

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What many seeds came to.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Summary {
     pub seeds: u64,
     /// Steps of the protocol.
     pub steps: u64,
-    /// Time that the runs took, all threads added up.
+    /// Time that the cores spent on the runs, all threads added up.
     pub busy: Duration,
     /// Faults by class.
     pub faults: Tally,
@@ -76,6 +76,32 @@ impl fmt::Display for Summary {
     }
 }
 
+/// The time that this thread has spent on a core: what other programs take does not count. Where the system does not tell, the time
+/// that has passed.
+struct Stopwatch {
+    started: std::time::Instant,
+    busy: Option<Duration>,
+}
+
+impl Stopwatch {
+    fn start() -> Stopwatch {
+        Stopwatch { started: std::time::Instant::now(), busy: busy() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        match (self.busy, busy()) {
+            (Some(before), Some(now)) => now.saturating_sub(before),
+            _ => self.started.elapsed(),
+        }
+    }
+}
+
+/// How long this thread has run, from Linux's scheduler.
+fn busy() -> Option<Duration> {
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(schedstat.split(' ').next()?.parse().ok()?))
+}
+
 /// Runs every seed of a range, `threads` at a time. `progress` hears of each as it ends, in any order; if it says `false`, no
 /// further seeds are begun.
 pub fn search(
@@ -97,7 +123,7 @@ pub fn search(
                     if seed > end {
                         return;
                     }
-                    let begun = Instant::now();
+                    let begun = Stopwatch::start();
                     let outcome = run(&SimOptions { seed, ..options.clone() });
                     if sender.send((outcome, begun.elapsed())).is_err() {
                         return;

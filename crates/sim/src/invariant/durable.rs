@@ -107,19 +107,14 @@ impl Ghost {
 
     /// A vote that was lost before it was synced was never told; one that survived counts as synced.
     fn remember_votes(&mut self, member: usize, found: Promise) {
-        let mut term = found.epoch;
-        if let Some((_, synced)) = self.votes.get_mut(&(term, member)) {
-            if found.vote.is_some() {
-                *synced = true;
-            } else {
-                self.votes.remove(&(term, member));
-            }
-        }
-        // Votes in later terms than the one found were lost.
-        loop {
-            term += 1;
-            if self.votes.remove(&(term, member)).is_none() && term > self.last_led + 8 {
-                break;
+        for term in std::mem::take(&mut self.members[member].open_votes) {
+            let survived = found.epoch == term && found.vote.is_some() || found.epoch > term;
+            match self.votes.get_mut(&(term, member)) {
+                Some((_, synced)) if survived => *synced = true,
+                Some((_, false)) => {
+                    self.votes.remove(&(term, member));
+                }
+                _ => {}
             }
         }
     }

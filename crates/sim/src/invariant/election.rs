@@ -24,6 +24,7 @@ impl Ghost {
     }
 
     fn on_vote(&mut self, member: usize, term: u64, candidate: NodeId) {
+        self.members[member].open_votes.push(term);
         let (earlier, _) = *self.votes.entry((term, member)).or_insert((candidate, false));
         if earlier != candidate {
             let what = format!("member {} voted for {earlier} and for {candidate} in term {term}", member + 1);

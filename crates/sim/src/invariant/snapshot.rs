@@ -16,9 +16,12 @@ impl Ghost {
             let what = format!("member {} installs a snapshot of {position}, which is not committed", member + 1);
             return self.violate(Invariant::SnapshotsAreWhole, what);
         }
-        // Until it is in force, a crash may bring back what the disk still holds.
+        // Until it is in force the disk holds the old log, or what is still being written of it: as far as that agrees with what is
+        // committed, it counts.
         let seen = &mut self.members[member];
-        seen.truncate(commit);
+        let both = seen.log.len().min(position.index as usize);
+        let agreed = (commit as usize..both).take_while(|&at| seen.log[at] == self.committed[at]).count() as u64;
+        seen.truncate(commit + agreed);
         seen.log.clear();
         seen.log.extend_from_slice(&self.committed[..position.index as usize]);
     }
