@@ -16,6 +16,7 @@ use crate::{Body, Message};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use consensus::{Append, Instant, NodeId, Persist, Promise, Ticket};
+use core::mem;
 use core::time::Duration;
 
 /// The member's view of its disk.
@@ -50,6 +51,18 @@ struct Withheld {
     until: Ticket,
     to: NodeId,
     message: Message,
+}
+
+impl Withheld {
+    /// Whether a newer message to the same peer, free at `until`, says all that this one does.
+    fn is_said_by(&self, until: Ticket, newer: &Message) -> bool {
+        match (&self.message.body, &newer.body) {
+            // Answers to different writes each become free with their own.
+            (Body::Appended { upto }, Body::Appended { upto: more }) => self.until == until && upto <= more,
+            (Body::Vote { .. } | Body::PreVote { .. }, _) => self.message == *newer,
+            (old, newer) => mem::discriminant(old) == mem::discriminant(newer),
+        }
+    }
 }
 
 impl Disk {
@@ -139,12 +152,10 @@ impl Disk {
         ticket <= self.confirmed
     }
 
-    /// Keeps a message until `until` is confirmed.
+    /// Keeps a message until `until` is confirmed. However long the disk hangs, few messages wait: what a newer one says as well is
+    /// dropped.
     pub(crate) fn withhold(&mut self, until: Ticket, to: NodeId, message: Message) {
-        // While the disk hangs a leader goes on beating: of the answers that wait the newest says it all.
-        if matches!(message.body, Body::HeartbeatAck { .. }) {
-            self.withheld.retain(|old| old.to != to || !matches!(old.message.body, Body::HeartbeatAck { .. }));
-        }
+        self.withheld.retain(|old| old.to != to || !old.is_said_by(until, &message));
         self.withheld.push(Withheld { until, to, message });
     }
 
@@ -273,6 +284,23 @@ mod tests {
         disk.on_promise(3);
         let newer = flush(&mut disk);
         assert_eq!(disk.on_persisted(newer), vec![], "an older term's answers are of no use");
+    }
+
+    #[test]
+    fn few_messages_wait_however_long_the_disk_hangs() {
+        let mut disk = Disk::new(0, 0);
+        disk.on_append(append(0, &[1, 1]), false);
+        let log = flush(&mut disk);
+        for _ in 0..100 {
+            for peer in [2, 3] {
+                for body in
+                    [Body::HeartbeatAck { context: Bytes::new() }, Body::Appended { upto: 2 }, Body::Vote { granted: false }]
+                {
+                    disk.withhold(log, NodeId(peer), Message { term: 2, body });
+                }
+            }
+        }
+        assert_eq!(disk.withheld.len(), 6);
     }
 
     #[test]
