@@ -276,7 +276,10 @@ fn member_lists_say_the_same_in_every_format() {
                     .members
                     .iter()
                     .flat_map(|member| {
-                        [(member.client.clone(), format!("client-{}", member.name)), (member.peer.clone(), format!("peer-{}", member.name))]
+                        [
+                            (member.client.clone(), format!("client-{}", member.name)),
+                            (member.peer.clone(), format!("peer-{}", member.name)),
+                        ]
                     })
                     .collect();
                 sorted(&mask(&etcdctl(program, &cluster.members[0].client, &["member", "list", "-w", format], ""), &names))

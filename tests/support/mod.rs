@@ -2,7 +2,7 @@
 //!
 //! Members take free ports and temporary folders, and die with the value that started them.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
 pub mod compare;
 
@@ -43,9 +43,8 @@ pub fn etcdctls() -> Option<[(&'static str, PathBuf); 2]> {
 
 /// A number from the environment: how often to repeat what `cargo xtask ci` does less often than `cargo xtask prove`.
 pub fn count(variable: &str, default: u32) -> u32 {
-    std::env::var(variable).map_or(default, |value| {
-        value.parse().unwrap_or_else(|_| panic!("{variable} must be a whole number, and is {value:?}"))
-    })
+    std::env::var(variable)
+        .map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{variable} must be a whole number, and is {value:?}")))
 }
 
 pub struct Member {
@@ -270,8 +269,7 @@ pub fn wait(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Ports that were free a moment ago, all different.
 fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();
+    let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();
     listeners.iter().map(|listener| listener.local_addr().expect("a bound address").port()).collect()
 }
 
