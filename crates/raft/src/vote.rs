@@ -64,7 +64,7 @@ impl Raft {
     /// A request of a term that is over: the candidate is told so (§5.1).
     pub(crate) fn on_late_request(&mut self, request: Request) {
         let Request { candidate, term, ballot, .. } = request;
-        if self.vote == Some(candidate) {
+        if ballot == Ballot::Real && self.vote == Some(candidate) {
             // It has come to our term since, and would take the answer for one to its later request.
             return;
         }
