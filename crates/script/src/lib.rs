@@ -10,7 +10,9 @@
 //! expire 1
 //! ---
 //! at 150 ms
+//! 1: stood for election in term 1: no leader for 150 ms
 //! 1 is a candidate in term 1
+//! 1 syncs term 1; its vote for 1
 //! 1 sends 2, 3: RequestVote term 1, log ends (0, 0)
 //! ```
 //!
@@ -24,7 +26,7 @@
 //!
 //! | to set the scene | |
 //! |---|---|
-//! | `cluster 3 [key=value…]` | members 1 to 3, all followers. `1=150ms` sets how long exactly 1 waits for a leader; otherwise later members wait longer. Raft: `election=1000ms heartbeat=100ms prevote=off checkquorum=off lease=off early=off leasereads=on inflight=2 bytes=64` |
+//! | `cluster 3 [key=value…]` | members 1 to 3, all followers. `1=150ms` sets how long exactly 1 waits for a leader; otherwise later members wait longer. Raft: `election=1000ms heartbeat=100ms prevote=off checkquorum=off lease=off early=off leasereads=on inflight=2 bytes=64 cache=64` |
 //! | `log 1 1x3 4x2 [term=5]` | before anything has happened: the log of 1 holds three entries of term 1, then two of term 4 |
 //! | `disk 1 manual` / `instant` | whether writes of 1 wait for the command `sync` |
 //!
@@ -66,9 +68,15 @@
 //!
 //! # What it prints
 //!
-//! `1 → 2 …` arrived, with what follows from it below; `1 ✗ 2 …` was lost; `1: …` is the protocol's own reason. Heartbeats that
-//! change nothing are counted in one line at the end. After every command the runner checks that the protocol's promises hold
-//! ([`Violation`]) and fails the script if not.
+//! `1 → 2 …` arrived, with what follows from it below; `1 ✗ 2 …` was lost; `1 sends 2: …` is under way; `1: …` is the protocol's own
+//! reason. Heartbeats that change nothing are counted in one line at the end. `(command)` runs without printing. After every command the
+//! runner checks that the protocol's promises hold ([`Violation`]) and fails the script if not, with what led there.
+//!
+//! # Another protocol
+//!
+//! Everything above is written for any [`Protocol`]; what is Raft's own lives in `raft/`. A protocol names its messages, tells them in plain
+//! words, starts a member from a disk image, and may bring commands of its own.
+//!
 
 #![forbid(unsafe_code)]
 
