@@ -46,8 +46,10 @@ impl<V: Values> Keyspace<V> {
         Ok(())
     }
 
-    /// Frees about `budget` changes that a compaction made unreadable, or looks at as many keys for them. Returns whether there is
-    /// more to do. Who has time calls it again and again: a compaction with `physical` is to be answered when there is not.
+    /// Frees about `budget` changes that a compaction made unreadable, or looks at as many keys for them. Returns whether something
+    /// is left, so that a budget of 0 merely asks: a compaction with `physical` is to be answered when nothing is. While a
+    /// snapshot holds the sweep back something is left and nothing is done, so whoever calls this does so now and then and does
+    /// not wait for it in a loop.
     ///
     /// Nothing that clients can see depends on it but the size of the store.
     pub fn sweep(&mut self, mut budget: usize) -> bool {
