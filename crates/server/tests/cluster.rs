@@ -1,7 +1,8 @@
-//! Members in this process, over real sockets and a real disk.
+//! Members in this process, over real sockets and a real disk: what a cluster survives.
 
 mod support;
 
+use std::time::{Duration, Instant};
 use support::Cluster;
 
 #[tokio::test]
@@ -13,12 +14,134 @@ async fn one_member_serves_alone() {
 }
 
 #[tokio::test]
-async fn three_members_elect_and_serve() {
+async fn every_member_of_three_serves() {
     let cluster = Cluster::start(3, |_| {}).await;
-    let leader = cluster.leader().await;
-    cluster.client(leader).put("a", "1").await.unwrap();
     for index in 0..3 {
         cluster.client(index).put(&format!("from {index}"), "x").await.unwrap();
-        assert_eq!(cluster.client(index).value("a").await, "1");
     }
+    for index in 0..3 {
+        for from in 0..3 {
+            assert_eq!(cluster.client(index).value(&format!("from {from}")).await, "x");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_killed_leader_is_replaced_at_once() {
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let survivor = cluster.client((leader + 1) % 3);
+    survivor.put("before", "1").await.unwrap();
+
+    cluster.kill(leader).await;
+    let killed = Instant::now();
+    let mut attempts = 1;
+    while survivor.put("after", "2").await.is_err() {
+        attempts += 1;
+    }
+    let took = killed.elapsed();
+    // By silence alone it would take one to two election timeouts, of a second each.
+    assert!(took < Duration::from_millis(800), "the first put after the kill took {took:?} and {attempts} attempts");
+    assert_eq!(survivor.value("before").await, "1");
+
+    cluster.run(leader).await;
+    assert!(cluster.members[leader].as_mut().unwrap().ready().await);
+    assert_eq!(cluster.client(leader).value("after").await, "2");
+}
+
+#[tokio::test]
+async fn who_is_told_to_stop_hands_leadership_over_first() {
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let survivor = cluster.client((leader + 1) % 3);
+    survivor.put("a", "1").await.unwrap();
+    let term = survivor.status().await.unwrap().raft_term;
+    cluster.stop(leader).await;
+    survivor.put("a", "2").await.expect("there is a leader already");
+    assert_eq!(survivor.status().await.unwrap().raft_term, term + 1, "one election, and no more");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_the_death_of_all() {
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    let client = cluster.client(0);
+    for number in 0..50 {
+        client.put(&format!("key {number}"), &number.to_string()).await.unwrap();
+    }
+    for index in 0..3 {
+        cluster.kill(index).await;
+    }
+    for index in 0..3 {
+        cluster.run(index).await;
+    }
+    for index in 0..3 {
+        assert!(cluster.members[index].as_mut().unwrap().ready().await);
+        for number in 0..50 {
+            assert_eq!(cluster.client(index).value(&format!("key {number}")).await, number.to_string());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_power_failure_takes_nothing_that_was_acknowledged() {
+    let mut cluster = Cluster::start(1, |config| config.lossy_disk = true).await;
+    for round in 0..5 {
+        let client = cluster.client(0);
+        for number in 0..20 {
+            client.put(&format!("{round} {number}"), "x").await.unwrap();
+        }
+        cluster.kill(0).await;
+        cluster.run(0).await;
+        assert!(cluster.members[0].as_mut().unwrap().ready().await);
+        let client = cluster.client(0);
+        for number in 0..20 {
+            assert_eq!(client.value(&format!("{round} {number}")).await, "x");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_lags_behind_the_log_gets_a_snapshot() {
+    let mut cluster = Cluster::start(3, |config| {
+        config.snapshot_count = 20;
+        config.snapshot_catchup_entries = 5;
+    })
+    .await;
+    let lagging = (cluster.leader().await + 1) % 3;
+    let client = cluster.client((lagging + 1) % 3);
+    cluster.kill(lagging).await;
+    for number in 0..100 {
+        client.put("counter", &number.to_string()).await.unwrap();
+    }
+    cluster.run(lagging).await;
+    assert!(cluster.members[lagging].as_mut().unwrap().ready().await);
+    assert_eq!(cluster.client(lagging).value("counter").await, "99");
+    let (_, metrics) = cluster.http(cluster.leader().await, "/metrics").await;
+    assert!(metrics.contains("etcd_network_snapshot_send_success{"), "it caught up without a snapshot");
+
+    // It goes on from there, also after a restart of its own.
+    client.put("counter", "100").await.unwrap();
+    cluster.kill(lagging).await;
+    cluster.run(lagging).await;
+    assert!(cluster.members[lagging].as_mut().unwrap().ready().await);
+    assert_eq!(cluster.client(lagging).value("counter").await, "100");
+}
+
+#[tokio::test]
+async fn a_member_that_lost_its_disk_does_not_come_back_under_its_id() {
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    cluster.kill(2).await;
+    std::fs::remove_dir_all(&cluster.configs[2].data_dir).unwrap();
+    let error = server::etcd::Member::start(cluster.configs[2].clone()).await.expect_err("it must not start");
+    assert!(error.to_string().contains("has already been bootstrapped"), "{error}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let cluster = Cluster::start(1, |_| {}).await;
+    let mut other = Cluster::planned(1, |_| {});
+    other.configs[0].listen_client_urls = cluster.configs[0].listen_client_urls.clone();
+    let error = server::etcd::Member::start(other.configs[0].clone()).await.expect_err("it must not start");
+    let wanted = format!("cannot listen on http://{}: ", cluster.address(0));
+    assert!(error.to_string().starts_with(&wanted), "{error}");
 }

@@ -34,6 +34,8 @@ use tracing::{info, warn};
 
 /// How long a stopping member waits for another to lead.
 const HANDOVER: Duration = Duration::from_secs(2);
+/// How long it waits for news of the successor, once it does not lead any more.
+const SUCCESSION: Duration = Duration::from_millis(300);
 /// How long it waits for answers to leave.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -346,16 +348,30 @@ async fn announce(door: Door, me: NodeId, config: Arc<Config>, ready: watch::Sen
 /// Leaves nobody waiting: another member leads before this one is gone, and answers that are on their way arrive.
 async fn farewell(door: &Door, board: &Board, listeners: &Listeners) {
     if board.status().role == Role::Leader {
-        match tokio::time::timeout(HANDOVER, door.transfer(None)).await {
-            Ok(Ok(())) => info!("handed leadership over"),
-            Ok(Err(why)) => info!(?why, "nobody took leadership over"),
-            Err(_) => warn!("nobody took leadership over in time"),
+        tokio::select! {
+            handed = door.transfer(None) => match handed {
+                Ok(()) => info!("handed leadership over"),
+                Err(why) => info!(?why, "nobody took leadership over"),
+            },
+            () = led_no_more(board) => info!("leads no more"),
+            () = tokio::time::sleep(HANDOVER) => warn!("nobody took leadership over in time"),
         }
     }
     listeners.close();
     if tokio::time::timeout(DRAIN, listeners.drained()).await.is_err() {
         info!("some clients were still connected");
     }
+}
+
+/// Returns when this member has not led for a moment: with a successor, the hand-over itself has ended by then.
+async fn led_no_more(board: &Board) {
+    let mut leadership = board.leadership();
+    while board.status().role == Role::Leader {
+        if leadership.changed().await.is_err() {
+            return;
+        }
+    }
+    tokio::time::sleep(SUCCESSION).await;
 }
 
 /// Returns when the order to kill comes, or nobody can give orders any more.

@@ -1,3 +1,5 @@
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 //! Clusters of members in this process, on free ports and in folders that go away.
 
 use etcd::bootstrap::MemberSpec;
@@ -5,6 +7,10 @@ use etcd::pb::etcdserverpb::kv_client::KvClient;
 use etcd::pb::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcd::pb::etcdserverpb::{PutRequest, PutResponse, RangeRequest, RangeResponse, StatusRequest, StatusResponse};
 use etcd::url::Url;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::TokioExecutor;
 use server::etcd::{Config, Member};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -113,6 +119,16 @@ impl Cluster {
     pub(crate) fn client(&self, index: usize) -> Client {
         let channel = Endpoint::from_shared(format!("http://{}", self.address(index))).expect("an endpoint").connect_lazy();
         Client { channel }
+    }
+
+    /// What plain HTTP on a member's client port answers.
+    pub(crate) async fn http(&self, index: usize, path: &str) -> (u16, String) {
+        let client: HttpClient<_, Empty<Bytes>> = HttpClient::builder(TokioExecutor::new()).build_http();
+        let url = format!("http://{}{path}", self.address(index)).parse().expect("a URL");
+        let answer = client.get(url).await.expect("an answer");
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.expect("a body").to_bytes();
+        (status, String::from_utf8(body.to_vec()).expect("text"))
     }
 
     /// Which member leads, once those that run agree.

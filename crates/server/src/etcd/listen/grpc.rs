@@ -17,8 +17,8 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use std::convert::Infallible;
 use std::sync::Arc;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tower::Service;
@@ -79,6 +79,7 @@ impl Services {
         };
         self.port.metrics.rpc_started(service, method);
         let answer = self.route(request).await;
+        let answer = mend_size_limit(answer);
         self.port.metrics.rpc_handled(service, method, code(&answer));
         answer
     }
@@ -103,6 +104,18 @@ impl Services {
 
 fn answered(answer: Result<Response<Body>, Infallible>) -> Response<Body> {
     answer.unwrap_or_else(|never| match never {})
+}
+
+/// A message that is too long to be read at all: Go's gRPC has another code for that than ours, and clients ask for codes.
+fn mend_size_limit(answer: Response<Body>) -> Response<Body> {
+    let Some(status) = Status::from_header_map(answer.headers()) else { return answer };
+    if status.code() != Code::OutOfRange || !status.message().contains("message length too large") {
+        return answer;
+    }
+    // "… found 3145739 bytes, the limit is: 2097152 bytes"
+    let mut numbers = status.message().split(|letter: char| !letter.is_ascii_digit()).filter(|part| !part.is_empty());
+    let (found, limit) = (numbers.next().unwrap_or("?"), numbers.next().unwrap_or("?"));
+    Status::resource_exhausted(format!("grpc: received message larger than max ({found} vs. {limit})")).into_http()
 }
 
 /// The name of the code with which a call ended: in the head if it failed, else in the trailers of a success.
