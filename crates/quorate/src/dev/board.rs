@@ -2,17 +2,17 @@
 
 use super::report::{Decision, Report};
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-/// How many decisions are kept for the screen.
-const DECISIONS_KEPT: usize = 100;
+/// How much of the story is kept for the screen.
+const SENTENCES_KEPT: usize = 100;
 
 /// The cluster as it looks from here.
 #[derive(Debug)]
 pub(super) struct Board {
     pub(super) members: Vec<Member>,
-    /// The latest decisions in plain sentences, oldest first.
-    pub(super) decisions: VecDeque<String>,
+    /// What happened last, oldest first.
+    pub(super) story: VecDeque<Sentence>,
 }
 
 /// A member as it looks from here.
@@ -53,6 +53,14 @@ pub(super) enum State {
     },
 }
 
+/// Something that happened, in plain words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Sentence {
+    /// Milliseconds since 1970, by the clock of whoever it happened to; all are on this machine.
+    pub(super) wall_ms: u64,
+    pub(super) text: String,
+}
+
 /// News for whoever watches.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum News {
@@ -66,8 +74,8 @@ pub(super) enum News {
         /// Which member.
         member: usize,
     },
-    /// A member decided something; the sentence.
-    Decided(String),
+    /// A member decided something.
+    Decided(Sentence),
 }
 
 impl Board {
@@ -82,22 +90,29 @@ impl Board {
             report: None,
             told: None,
         });
-        Board { members: members.collect(), decisions: VecDeque::new() }
+        Board { members: members.collect(), story: VecDeque::new() }
     }
 
     /// A process was started.
     pub(super) fn started(&mut self, member: usize, pid: u32) {
         let member = &mut self.members[member];
+        let again = member.last_pid != 0;
         member.state = State::Running { pid, ours: true, answers: false };
         member.last_pid = pid;
         member.report = None;
+        if again {
+            let text = format!("{} is started again", member.name);
+            self.tell(Sentence { wall_ms: wall_ms(), text });
+        }
     }
 
     /// A process is gone.
     pub(super) fn ended(&mut self, member: usize, why: String, restart: Option<Instant>) {
         let member = &mut self.members[member];
+        let text = format!("{} is down: {why}", member.name);
         member.state = State::Down { why, restart };
         member.report = None;
+        self.tell(Sentence { wall_ms: wall_ms(), text });
     }
 
     /// A member said something, or nothing in time.
@@ -135,11 +150,8 @@ impl Board {
         member.id.clone_from(&report.id);
         member.report = Some(report);
         for decision in decisions {
-            let sentence = self.sentence(index, &decision.text);
-            if self.decisions.len() == DECISIONS_KEPT {
-                self.decisions.pop_front();
-            }
-            self.decisions.push_back(sentence.clone());
+            let sentence = Sentence { wall_ms: decision.wall_ms, text: self.sentence(index, &decision.text) };
+            self.tell(sentence.clone());
             news.push(News::Decided(sentence));
         }
         if changed {
@@ -161,6 +173,15 @@ impl Board {
             let follows = |report: &Report| report.leader.as_ref() == Some(&leader.id) && report.term == leader.term;
             member.answers() && member.report.as_ref().is_some_and(follows)
         })
+    }
+
+    /// Puts a sentence where it belongs: members are heard one after the other, whatever came first.
+    fn tell(&mut self, sentence: Sentence) {
+        let at = self.story.iter().rposition(|earlier| earlier.wall_ms <= sentence.wall_ms).map_or(0, |at| at + 1);
+        self.story.insert(at, sentence);
+        if self.story.len() > SENTENCES_KEPT {
+            self.story.pop_front();
+        }
     }
 
     /// "m2 stood for election in term 3: its link to m1 was refused".
@@ -203,6 +224,12 @@ impl Member {
             (State::Running { .. }, None) => "starting",
         }
     }
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -249,10 +276,13 @@ mod tests {
         board.ended(0, "killed by signal 9".to_owned(), None);
         let decision = format!("stood for election in term 3: its link to {} was refused", IDS[0]);
         let news = board.heard(1, Some(report(IDS[1], "candidate", 3, "", &[&decision])));
-        let sentence = "m2 stood for election in term 3: its link to m1 was refused".to_owned();
-        assert_eq!(news, [News::Decided(sentence.clone()), News::Role { member: 1 }]);
+        let text = "m2 stood for election in term 3: its link to m1 was refused".to_owned();
+        assert_eq!(news, [News::Decided(Sentence { wall_ms: 1, text: text.clone() }), News::Role { member: 1 }]);
         let news = board.heard(1, Some(report(IDS[1], "candidate", 3, "", &[&decision])));
-        assert_eq!((news, board.decisions.len()), (vec![], 1));
+        assert_eq!(news, []);
+        // It was decided long before m1 was seen to be down.
+        let story: Vec<&str> = board.story.iter().map(|sentence| sentence.text.as_str()).collect();
+        assert_eq!(story, [text.as_str(), "m1 is down: killed by signal 9"]);
     }
 
     #[test]

@@ -1,18 +1,24 @@
 //! The cluster in lines: for people who read a pipe, or for programs.
 
-use super::board::{Board, News, State};
+use super::board::{Board, News, Sentence, State, wall_ms};
 use super::suggestions;
 use super::supervisor::{Supervisor, Told};
 use serde_json::json;
 use std::io::Write;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
-/// How something is said in lines; each may be none.
+/// How long a sentence waits for those that happened before it and were heard after it: members are asked one after the other.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How something is said in lines.
 pub(super) trait Voice {
     /// The cluster has a leader.
     fn ready(&mut self, supervisor: &Supervisor) -> Vec<String>;
-    /// Something happened.
-    fn tell(&mut self, supervisor: &Supervisor, told: &Told) -> Vec<String>;
+    /// Something happened; none, one or several lines.
+    fn tell(&mut self, supervisor: &Supervisor, told: &Told) -> Vec<Sentence>;
+    /// How long lines wait, to be put in order.
+    fn patience(&self) -> Duration;
 }
 
 /// Prints until `stop` ends.
@@ -21,23 +27,34 @@ pub(super) async fn show(
     voice: &mut impl Voice,
     stop: &mut Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), String> {
-    let ready = voice.ready(supervisor);
-    if !print(&ready) {
+    if !print(voice.ready(supervisor)) {
         return Ok(());
     }
+    let mut waiting: Vec<Sentence> = Vec::new();
+    let mut since = Instant::now();
     loop {
-        let told = tokio::select! {
+        let wait = if waiting.is_empty() { Duration::from_secs(3600) } else { voice.patience().saturating_sub(since.elapsed()) };
+        tokio::select! {
+            biased;
             () = stop.as_mut() => return Ok(()),
-            told = supervisor.next() => told,
-        };
-        if !print(&voice.tell(supervisor, &told)) {
-            return Ok(());
+            () = tokio::time::sleep(wait) => {
+                waiting.sort_by_key(|sentence| sentence.wall_ms);
+                if !print(waiting.drain(..).map(|sentence| sentence.text).collect()) {
+                    return Ok(());
+                }
+            }
+            told = supervisor.next() => {
+                if waiting.is_empty() {
+                    since = Instant::now();
+                }
+                waiting.extend(voice.tell(supervisor, &told));
+            }
         }
     }
 }
 
 /// False if nobody reads any more.
-fn print(lines: &[String]) -> bool {
+fn print(lines: Vec<String>) -> bool {
     let mut output = std::io::stdout().lock();
     lines.iter().try_for_each(|line| writeln!(output, "{line}")).and_then(|()| output.flush()).is_ok()
 }
@@ -70,28 +87,38 @@ impl Voice for Plain {
         lines
     }
 
-    fn tell(&mut self, supervisor: &Supervisor, told: &Told) -> Vec<String> {
+    fn tell(&mut self, supervisor: &Supervisor, told: &Told) -> Vec<Sentence> {
         let board = &supervisor.board;
         match told {
             Told::News(news) => news.iter().filter_map(|news| sentence(board, news)).collect(),
-            Told::Down(member) => vec![down(supervisor, *member)],
+            Told::Down(member) => vec![now(down(supervisor, *member))],
             Told::Restarted(member) => {
                 let member = &board.members[*member];
-                vec![format!("{} is started again (pid {})", member.name, member.pid().unwrap_or(0))]
+                vec![now(format!("{} is started again (pid {})", member.name, member.pid().unwrap_or(0)))]
             }
         }
     }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
 }
 
-fn sentence(board: &Board, news: &News) -> Option<String> {
+fn now(text: String) -> Sentence {
+    Sentence { wall_ms: wall_ms(), text }
+}
+
+fn sentence(board: &Board, news: &News) -> Option<Sentence> {
     match news {
         News::Decided(sentence) => Some(sentence.clone()),
-        News::Silent { member } => Some(format!("{} does not answer, though its process is there", board.members[*member].name)),
+        News::Silent { member } => {
+            Some(now(format!("{} does not answer, though its process is there", board.members[*member].name)))
+        }
         News::Role { member } => {
             let member = &board.members[*member];
             let report = member.report.as_ref()?;
             match report.role.as_str() {
-                "leader" => Some(format!("{} leads term {} (pid {})", member.name, report.term, member.pid().unwrap_or(0))),
+                "leader" => Some(now(format!("{} leads term {} (pid {})", member.name, report.term, member.pid().unwrap_or(0)))),
                 // Who follows whom is clear from who leads; a candidacy is told as a decision, with its reason.
                 _ => None,
             }
@@ -128,11 +155,12 @@ impl Voice for Json {
         vec![json!({"ready": true, "leader": leader, "members": members.collect::<Vec<_>>()}).to_string()]
     }
 
-    fn tell(&mut self, supervisor: &Supervisor, told: &Told) -> Vec<String> {
+    fn tell(&mut self, supervisor: &Supervisor, told: &Told) -> Vec<Sentence> {
         let changed = |index: usize| {
             let member = &supervisor.board.members[index];
             let term = member.report.as_ref().map(|report| report.term);
-            json!({"member": member.name, "role": member.role(), "term": term, "pid": member.pid()}).to_string()
+            let line = json!({"member": member.name, "role": member.role(), "term": term, "pid": member.pid()});
+            now(line.to_string())
         };
         match told {
             Told::News(news) => news
@@ -144,5 +172,9 @@ impl Voice for Json {
                 .collect(),
             Told::Down(member) | Told::Restarted(member) => vec![changed(*member)],
         }
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::ZERO
     }
 }

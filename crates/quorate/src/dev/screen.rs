@@ -79,10 +79,10 @@ fn restart(supervisor: &mut Supervisor, member: usize) {
 
 fn draw(frame: &mut Frame<'_>, supervisor: &Supervisor) {
     let members = u16::try_from(supervisor.board.members.len()).unwrap_or(9);
-    let [table, decisions, hints] =
+    let [table, story, hints] =
         Layout::vertical([Constraint::Length(members + 3), Constraint::Min(3), Constraint::Length(6)]).areas(frame.area());
     draw_members(frame, table, supervisor);
-    draw_decisions(frame, decisions, supervisor);
+    draw_story(frame, story, supervisor);
     draw_hints(frame, hints, supervisor);
 }
 
@@ -92,10 +92,10 @@ fn draw_members(frame: &mut Frame<'_>, area: Rect, supervisor: &Supervisor) {
         Constraint::Length(6),
         Constraint::Length(8),
         Constraint::Length(13),
-        Constraint::Length(6),
-        Constraint::Length(10),
-        Constraint::Length(10),
-        Constraint::Min(22),
+        Constraint::Length(5),
+        Constraint::Length(8),
+        Constraint::Length(8),
+        Constraint::Min(23),
     ];
     let heading = Row::new(["MEMBER", "PID", "ROLE", "TERM", "COMMIT", "APPLIED", "ENDPOINT"])
         .style(Style::new().add_modifier(Modifier::BOLD));
@@ -107,17 +107,10 @@ fn row(index: usize, member: &Member) -> Row<'static> {
     let report = member.report.as_ref().filter(|_| member.answers());
     let endpoint = match &member.state {
         State::Running { .. } => member.client.clone(),
-        State::Down { why, restart } => {
-            let when = match restart {
-                Some(at) => format!(
-                    "starts again in {} s, or press {}",
-                    at.saturating_duration_since(Instant::now()).as_secs() + 1,
-                    index + 1
-                ),
-                None => format!("press {} to start it", index + 1),
-            };
-            format!("{why}; {when}")
+        State::Down { restart: Some(at), .. } => {
+            format!("again in {} s, or press {}", at.saturating_duration_since(Instant::now()).as_secs() + 1, index + 1)
         }
+        State::Down { restart: None, .. } => format!("press {} to start it", index + 1),
     };
     let style = match member.role() {
         "leader" => Style::new().fg(Color::Green).add_modifier(Modifier::BOLD),
@@ -137,10 +130,10 @@ fn row(index: usize, member: &Member) -> Row<'static> {
     .style(style)
 }
 
-fn draw_decisions(frame: &mut Frame<'_>, area: Rect, supervisor: &Supervisor) {
+fn draw_story(frame: &mut Frame<'_>, area: Rect, supervisor: &Supervisor) {
     let room = usize::from(area.height.saturating_sub(2));
-    let decisions = &supervisor.board.decisions;
-    let latest = decisions.iter().skip(decisions.len().saturating_sub(room)).map(|sentence| Line::from(sentence.clone()));
+    let story = &supervisor.board.story;
+    let latest = story.iter().skip(story.len().saturating_sub(room)).map(|sentence| Line::from(sentence.text.clone()));
     frame.render_widget(Paragraph::new(latest.collect::<Vec<_>>()).block(Block::bordered().title(" why ")), area);
 }
 

@@ -18,7 +18,7 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(700);
 /// How long a dead member stays dead.
 const RESTART_AFTER: Duration = Duration::from_secs(5);
-/// How long members may take to stop. A leader would like to hand over, but all the others stop, too.
+/// How long members may take to stop.
 const STOP_WITHIN: Duration = Duration::from_millis(1500);
 
 /// What happened to a member.
@@ -159,7 +159,8 @@ impl Supervisor {
         signal(&self.board, Signal::CONT);
         signal(&self.board, Signal::TERM);
         let deadline = Instant::now() + STOP_WITHIN;
-        while self.board.members.iter().any(|member| member.own_pid().is_some()) {
+        // The last one would hand leadership over, and has nobody to hand it to.
+        while self.board.members.iter().filter(|member| member.own_pid().is_some()).count() > 1 {
             let left = deadline.saturating_duration_since(Instant::now());
             match tokio::time::timeout(left, self.happened.recv()).await {
                 Ok(Some(Happened::Ended(member, status))) => self.board.ended(member, how_it_ended(status), None),
