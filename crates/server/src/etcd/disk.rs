@@ -20,6 +20,7 @@ use super::engine::Machine;
 use super::error::StopError;
 use consensus::{Entry, Reader, Snapshot, Ticket};
 use storage::{Disk, DurableSnapshot};
+use tokio::sync::mpsc::UnboundedSender;
 
 /// What the disk's threads tell the replica.
 pub(crate) enum DiskEvent<D: Disk> {
@@ -40,6 +41,17 @@ pub(crate) enum DiskEvent<D: Disk> {
 impl<D: Disk> DiskEvent<D> {
     fn installed(durable: DurableSnapshot<D>, machine: Machine) -> DiskEvent<D> {
         DiskEvent::Installed { durable, machine: Box::new(machine) }
+    }
+}
+
+/// Tells the replica when the thread that holds it panics: a disk without its thread would be waited for in vain.
+struct Alarm<D: Disk>(UnboundedSender<DiskEvent<D>>);
+
+impl<D: Disk> Drop for Alarm<D> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.send(DiskEvent::Failed(StopError::Panicked));
+        }
     }
 }
 

@@ -198,7 +198,9 @@ impl Metrics {
     }
 
     pub(crate) fn client_request(&self, client_api_version: &str) {
-        let client_api_version = client_api_version.to_owned();
+        // Clients may send anything; only what could be a version gets a line of its own.
+        let short = client_api_version.len() <= 5 && client_api_version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let client_api_version = if short { client_api_version } else { "unknown" }.to_owned();
         self.client_requests.get_or_create(&ClientRequest { r#type: "unary", client_api_version }).inc();
     }
 

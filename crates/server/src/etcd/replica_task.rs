@@ -21,6 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use storage::{Disk, DurableSnapshot};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Sleep, sleep};
@@ -28,6 +29,9 @@ use tracing::{error, info};
 
 /// At most so many of each kind are taken at a time.
 const BATCH: usize = 1024;
+
+/// How long a peer that could not be sent a snapshot waits for the next attempt.
+const SNAPSHOT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What comes in.
 pub(crate) struct Inputs<D: Disk> {
@@ -94,7 +98,7 @@ impl<D: Disk> ReplicaTask<D> {
             waiting: HashMap::new(),
             next_token: 0,
             effects: Vec::new(),
-            timer: Box::pin(sleep(std::time::Duration::ZERO)),
+            timer: Box::pin(sleep(Duration::ZERO)),
             timer_at: Instant::ZERO,
         }
     }
@@ -292,6 +296,10 @@ impl<D: Disk> ReplicaTask<D> {
         let events = self.outputs.peers.clone();
         tokio::spawn(async move {
             let delivered = snapshot::send(transport, to, message, source).await;
+            if !delivered {
+                // The protocol tries again at once; what failed now will most likely fail then.
+                sleep(SNAPSHOT_PAUSE).await;
+            }
             let _ = events.send(PeerEvent::SnapshotSent { to, delivered });
         });
     }
@@ -319,7 +327,7 @@ impl<D: Disk> ReplicaTask<D> {
 
     fn note_status(&self) {
         let revision = self.replica.machine().revision();
-        if self.outputs.board.note(self.clock.now(), self.replica.status(), revision) {
+        if self.outputs.board.note(self.replica.status(), revision) {
             self.outputs.metrics.leader_changed();
         }
     }

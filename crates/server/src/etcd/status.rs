@@ -1,6 +1,6 @@
 //! What a member knows about itself, for whoever looks.
 
-use consensus::{Instant, NodeId};
+use consensus::NodeId;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -37,8 +37,6 @@ impl Leadership {
 struct Inner {
     status: Status,
     revision: i64,
-    /// When the leader that is known now became known.
-    leader_since: Instant,
     decisions: VecDeque<Told>,
 }
 
@@ -53,17 +51,14 @@ pub(crate) struct Told {
 impl Board {
     pub(crate) fn new(status: Status, revision: i64) -> Board {
         let (leadership, _) = watch::channel(Leadership::of(&status));
-        let inner = Inner { status, revision, leader_since: Instant::ZERO, decisions: VecDeque::new() };
+        let inner = Inner { status, revision, decisions: VecDeque::new() };
         Board { inner: Arc::new(Mutex::new(inner)), leadership }
     }
 
     /// Notes where the replica stands; true if the leader is another than before.
-    pub(crate) fn note(&self, now: Instant, status: Status, revision: i64) -> bool {
+    pub(crate) fn note(&self, status: Status, revision: i64) -> bool {
         let mut inner = self.inner();
         let changed = inner.status.leader != status.leader;
-        if changed {
-            inner.leader_since = now;
-        }
         inner.status = status;
         inner.revision = revision;
         drop(inner);

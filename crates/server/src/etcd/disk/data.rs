@@ -2,7 +2,7 @@
 
 use super::super::engine::{self, Machine};
 use super::super::error::StopError;
-use super::{DiskEvent, index};
+use super::{Alarm, DiskEvent, index};
 use bytes::Bytes;
 use consensus::{Fetch, Snapshot};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -45,6 +45,7 @@ impl<D: Disk> DataThread<D> {
         let (commands, received) = channel();
         let mut keeper = Keeper { reader, snapshots, journal, taking: None, events };
         let handle = Builder::new().name(format!("{name}-data")).spawn(move || {
+            let _alarm = Alarm(keeper.events.clone());
             if let Err(error) = keeper.run(&received) {
                 let _ = keeper.events.send(DiskEvent::Failed(error));
             }

@@ -1,7 +1,7 @@
 //! The thread that writes the log: all that waits is written at once and synced once.
 
 use super::super::metrics::Metrics;
-use super::{DataCommand, DiskEvent};
+use super::{Alarm, DataCommand, DiskEvent};
 use consensus::{Persist, Ticket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -39,7 +39,7 @@ impl<D: Disk> LogThread<D> {
         let (commands, received) = channel();
         let mut writer = Writer { log, data, events, metrics };
         let handle = Builder::new().name(format!("{name}-log")).spawn(move || {
-            let _lock = lock;
+            let (_lock, _alarm) = (lock, Alarm(writer.events.clone()));
             if let Err(fault) = writer.run(&received) {
                 let _ = writer.events.send(DiskEvent::Failed(fault.into()));
             }

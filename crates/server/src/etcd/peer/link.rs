@@ -236,3 +236,97 @@ async fn nobody_listens(urls: &[Url], dial_timeout: Duration) -> bool {
     }
     asked > 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    const PEER: NodeId = NodeId(7);
+
+    async fn link_to(port: u16) -> (Arc<Link>, UnboundedReceiver<PeerEvent>) {
+        let (events, received) = unbounded_channel();
+        let url = Url::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        (Link::new(PEER, vec![url], Duration::from_secs(1), Inbox::new(events)), received)
+    }
+
+    async fn listener() -> (TcpListener, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    async fn disconnected(events: &mut UnboundedReceiver<PeerEvent>) -> How {
+        loop {
+            if let Some(PeerEvent::Disconnected { how, .. }) = events.recv().await {
+                return how;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_gone_is_refused() {
+        let (listener, port) = listener().await;
+        let (link, mut events) = link_to(port).await;
+        let stream = link.stand(1);
+        drop(listener);
+        stream.end(End::Closed);
+        assert_eq!(disconnected(&mut events).await, How::Refused);
+    }
+
+    #[tokio::test]
+    async fn who_still_listens_is_only_lost() {
+        let (_listener, port) = listener().await;
+        let (link, mut events) = link_to(port).await;
+        link.stand(1).end(End::Closed);
+        assert_eq!(disconnected(&mut events).await, How::Lost);
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_closes_last_is_seen_at_a_second_look() {
+        let (listener, port) = listener().await;
+        let (link, mut events) = link_to(port).await;
+        link.stand(1).end(End::Closed);
+        assert_eq!(disconnected(&mut events).await, How::Lost);
+        drop(listener);
+        assert_eq!(disconnected(&mut events).await, How::Refused);
+    }
+
+    #[tokio::test]
+    async fn silence_proves_nothing() {
+        let (listener, port) = listener().await;
+        drop(listener);
+        let (link, mut events) = link_to(port).await;
+        link.stand(1).end(End::Abandoned);
+        assert_eq!(disconnected(&mut events).await, How::Lost);
+    }
+
+    #[tokio::test]
+    async fn one_stream_of_two_may_end_without_a_word() {
+        let (_listener, port) = listener().await;
+        let (link, mut events) = link_to(port).await;
+        let stays = link.stand(1);
+        link.stand(1).end(End::Closed);
+        while link.state().probing {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(events.try_recv(), Ok(PeerEvent::Connected { incarnation: 1, .. })));
+        assert!(events.try_recv().is_err(), "the link still stands");
+        assert!(!stays.is_void());
+    }
+
+    #[tokio::test]
+    async fn another_process_makes_the_old_streams_void() {
+        let (_listener, port) = listener().await;
+        let (link, mut events) = link_to(port).await;
+        let old = link.stand(1);
+        let new = link.stand(2);
+        assert!(old.is_void() && !new.is_void());
+        assert!(matches!(events.try_recv(), Ok(PeerEvent::Connected { incarnation: 1, .. })));
+        assert!(matches!(events.try_recv(), Ok(PeerEvent::Disconnected { how: How::Lost, .. })));
+        assert!(matches!(events.try_recv(), Ok(PeerEvent::Connected { incarnation: 2, .. })));
+        drop(old);
+        assert!(events.try_recv().is_err(), "the end of a void stream says nothing");
+    }
+}
