@@ -3,7 +3,8 @@
 mod memory;
 mod workload;
 
-use consensus::{Chance, Position, Promise};
+use bytes::Bytes;
+use consensus::{Append, Chance, Entry, EntryKind, Persist, Position, Promise, Ticket};
 use memory::MemoryDisk;
 use storage::{Disk, Log};
 use workload::{IDENTITY, SMALL, State, Writer};
@@ -99,4 +100,80 @@ fn a_power_failure_takes_nothing_that_was_synced_and_invents_nothing() {
     for seed in 0..400 {
         story(seed, 6);
     }
+}
+
+/// An append of one entry; all of them take the same room.
+fn append(epoch: u64, index: u64) -> Persist {
+    let (position, after) = (Position::new(epoch, index), Position::new(1, index - 1));
+    let entry = Entry { position, kind: EntryKind::Command, data: Bytes::from(format!("{epoch:0400}")) };
+    let append = Append { after: if index == 1 { Position::ZERO } else { after }, entries: vec![entry] };
+    Persist { ticket: Ticket(0), promise: None, append: Some(append) }
+}
+
+#[test]
+fn what_is_cut_with_a_torn_tail_never_comes_back() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk);
+    log.write(&[append(1, 1)]).unwrap();
+    log.sync().unwrap();
+    let path = disk.files("log").pop().unwrap();
+    let durable = disk.bytes(&path);
+    log.write(&[append(1, 2), append(1, 3)]).unwrap();
+    // Of the second record nothing reached the disk, of the third everything.
+    let third = 512 + 2 * 464;
+    disk.damage(&path, |bytes| bytes[..third].copy_from_slice(&durable[..third]));
+    assert!(disk.bytes(&path)[third..third + 24].iter().any(|&byte| byte != 0), "the third record is not where it was");
+    let mut log = Log::open(&disk, SMALL, IDENTITY).unwrap();
+    assert_eq!(log.last(), Position::new(1, 1));
+    log.write(&[append(1, 2)]).unwrap();
+    log.sync().unwrap();
+    let log = Log::open(&disk, SMALL, IDENTITY).unwrap();
+    assert_eq!(log.last(), Position::new(1, 2), "a record came back that had been cut");
+}
+
+#[test]
+fn what_a_start_found_is_durable_even_if_an_earlier_sync_failed() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk);
+    log.write(&[append(1, 1)]).unwrap();
+    log.sync().unwrap();
+    log.write(&[append(1, 2), append(1, 3)]).unwrap();
+    disk.fail_syncs();
+    assert!(log.sync().is_err());
+    // The process stops; its machine runs on, and shows the next one what it could not write, as if all were well.
+    let disk = disk.after_death();
+    let log = Log::open(&disk, SMALL, IDENTITY).unwrap();
+    assert_eq!(log.last(), Position::new(1, 3));
+    let log = Log::open(&disk.after_the_worst_power_failure(), SMALL, IDENTITY).unwrap();
+    assert_eq!(log.last(), Position::new(1, 3), "a start told of entries that were not durable");
+}
+
+#[test]
+fn an_entry_that_is_larger_than_a_segment_has_one_to_itself() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk);
+    let large = |index| Entry { position: Position::new(1, index), kind: EntryKind::Command, data: Bytes::from(vec![7; 50_000]) };
+    for index in 1..=3 {
+        let after = if index == 1 { Position::ZERO } else { Position::new(1, index - 1) };
+        let append = Some(Append { after, entries: vec![large(index)] });
+        log.write(&[Persist { ticket: Ticket(index), promise: None, append }]).unwrap();
+    }
+    log.sync().unwrap();
+    let log = Log::open(&disk.after_the_worst_power_failure(), SMALL, IDENTITY).unwrap();
+    assert_eq!(log.reader().read(1, 3, 60_000).unwrap(), [large(1)]);
+    assert_eq!(log.reader().read(2, 3, 1).unwrap(), [large(2)]);
+    assert_eq!(log.reader().read(1, 9, 1 << 20).unwrap(), [large(1), large(2), large(3)]);
+}
+
+#[test]
+fn a_reader_sees_what_is_written_before_it_is_synced_and_not_what_was_cut_off() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk);
+    let reader = log.reader();
+    log.write(&[append(1, 1), append(1, 2), append(1, 3)]).unwrap();
+    assert_eq!(reader.read(1, 3, 10_000).unwrap().len(), 3);
+    log.write(&[append(2, 2)]).unwrap();
+    let epochs: Vec<u64> = reader.read(1, 3, 10_000).unwrap().iter().map(|entry| entry.position.epoch).collect();
+    assert_eq!(epochs, [1, 2]);
+    assert!(reader.read(3, 3, 10_000).unwrap().is_empty());
 }

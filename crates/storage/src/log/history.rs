@@ -35,6 +35,10 @@ impl History {
 
     /// Whether this log holds `position`, or begins after it.
     pub(super) fn holds(&self, position: Position) -> bool {
+        // The most frequent question: what is to be appended follows the last entry.
+        if position.index == self.last {
+            return position == self.last();
+        }
         if position.index == self.base.index {
             return position == self.base;
         }
@@ -45,8 +49,10 @@ impl History {
     /// Cuts off what follows `after`, which the log must hold.
     pub(super) fn truncate(&mut self, after: Position) {
         debug_assert!(self.holds(after), "the log does not hold {after}");
-        self.runs.retain(|run| run.0 <= after.index);
-        self.last = after.index;
+        if after.index < self.last {
+            self.runs.truncate(self.runs.partition_point(|run| run.0 <= after.index));
+            self.last = after.index;
+        }
     }
 
     /// Appends one entry.

@@ -39,6 +39,8 @@ struct Contents {
     durable: Arc<Vec<u8>>,
     /// Writes since the last sync.
     writes: Vec<(usize, Vec<u8>)>,
+    /// Whether a sync failed: what was written before is seen until the power fails, but no later sync makes it durable.
+    forgotten: bool,
 }
 
 #[derive(Clone)]
@@ -114,6 +116,17 @@ impl MemoryDisk {
         MemoryDisk { state: Arc::new(Mutex::new(after)) }
     }
 
+    /// What the disk holds after a power failure that takes all that it may.
+    pub(crate) fn after_the_worst_power_failure(&self) -> MemoryDisk {
+        let state = self.state();
+        let names = state.durable_names.clone();
+        let durable =
+            |file: &Contents| Contents { now: file.durable.clone(), durable: file.durable.clone(), ..Contents::default() };
+        let files = state.files.iter().map(durable).collect();
+        let after = State { files, durable_names: names.clone(), names, folders: state.folders.clone(), ..State::default() };
+        MemoryDisk { state: Arc::new(Mutex::new(after)) }
+    }
+
     /// The same disk after the death of a process: nothing is lost, and nothing more is durable.
     pub(crate) fn after_death(&self) -> MemoryDisk {
         let state = self.state();
@@ -158,7 +171,7 @@ impl MemoryDisk {
         let mut state = self.state();
         let file = state.files.len();
         let bytes = Arc::new(bytes.to_vec());
-        state.files.push(Contents { now: Arc::clone(&bytes), durable: bytes, writes: Vec::new() });
+        state.files.push(Contents { now: Arc::clone(&bytes), durable: bytes, ..Contents::default() });
         state.names.insert(path.to_owned(), file);
         state.durable_names.insert(path.to_owned(), file);
         state.folders.insert(folder_of(path).to_owned());
@@ -205,7 +218,17 @@ impl Contents {
             }
         }
         let bytes = Arc::new(bytes);
-        Contents { now: Arc::clone(&bytes), durable: bytes, writes: Vec::new() }
+        Contents { now: Arc::clone(&bytes), durable: bytes, ..Contents::default() }
+    }
+
+    fn sync(&mut self) {
+        if self.forgotten {
+            let durable = Arc::make_mut(&mut self.durable);
+            self.writes.iter().for_each(|(offset, data)| put(durable, *offset, data));
+        } else {
+            self.durable = Arc::clone(&self.now);
+        }
+        self.writes.clear();
     }
 }
 
@@ -344,11 +367,12 @@ impl DiskFile for MemoryFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.changing()?;
         if state.fail_syncs {
+            let contents = &mut state.files[self.file];
+            contents.forgotten = true;
+            contents.writes.clear();
             return Err(io::Error::other("the disk is gone"));
         }
-        let contents = &mut state.files[self.file];
-        contents.writes.clear();
-        contents.durable = Arc::clone(&contents.now);
+        state.files[self.file].sync();
         Ok(())
     }
 }

@@ -63,13 +63,18 @@ impl State {
         (1..append.entries.len()).map(part).collect()
     }
 
-    /// What a log says, read back entry by entry.
+    /// What a log says, read back a few entries at a time.
     pub(crate) fn of<D: Disk>(log: &Log<D>) -> State {
+        State::read(log, 2_000)
+    }
+
+    /// What a log says, read back about `budget` bytes at a time.
+    pub(crate) fn read<D: Disk>(log: &Log<D>, budget: usize) -> State {
         let contents = log.contents();
         let (first, last) = (contents.base.index + 1, contents.last);
         let mut entries: Vec<Entry> = Vec::new();
         while first + (entries.len() as u64) <= last {
-            let read = log.reader().read(first + entries.len() as u64, last, 2_000).unwrap();
+            let read = log.reader().read(first + entries.len() as u64, last, budget).unwrap();
             assert!(!read.is_empty(), "the log says that it ends at {last} and cannot be read up to there");
             entries.extend(read);
         }
