@@ -1,11 +1,15 @@
 //! Services of which nothing is built yet: every method answers Unimplemented, with a sentence (see the etcd crate's build
 //! script). COMPATIBILITY.md lists them.
 
+use super::context::known;
+use etcd::error::Known;
+use etcd::pb::etcdserverpb as pb;
 use etcd::pb::etcdserverpb::auth_server::Auth;
 use etcd::pb::etcdserverpb::lease_server::Lease;
 use etcd::pb::etcdserverpb::watch_server::Watch;
 use etcd::pb::v3electionpb::election_server::Election;
 use etcd::pb::v3lockpb::lock_server::Lock;
+use tonic::{Request, Response, Status};
 
 /// Watches, leases, users and roles, locks and elections.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +17,14 @@ pub(super) struct Unbuilt;
 
 impl Watch for Unbuilt {}
 impl Lease for Unbuilt {}
-impl Auth for Unbuilt {}
+
+#[tonic::async_trait]
+impl Auth for Unbuilt {
+    /// Nobody can enable authentication yet, and clients that bring a name and a password go on without when they hear so.
+    async fn authenticate(&self, _: Request<pb::AuthenticateRequest>) -> Result<Response<pb::AuthenticateResponse>, Status> {
+        Err(known(Known::AuthNotEnabled))
+    }
+}
+
 impl Lock for Unbuilt {}
 impl Election for Unbuilt {}
