@@ -74,6 +74,8 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restart does not wait for the connections of the process before it to be forgotten.
     socket.set_reuseaddr(true)?;
+    // Accepted connections inherit it: a peer that vanished without a word is noticed in the end.
+    socket.set_keepalive(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use consensus::{Entry, EntryKind, NodeId};
 use etcd::codec;
 use etcd::request_id::RequestIds;
-use keyspace::{Command, Keyspace};
+use keyspace::{Command, Keyspace, MemberChange};
 use replica::{Decoded, RequestId, Undecodable};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,8 +53,22 @@ impl replica::Codec for EtcdCodec {
             Some(Command::Put(_)) => self.metrics.put(),
             Some(Command::DeleteRange(_)) => self.metrics.delete(),
             Some(Command::Txn(_)) => self.metrics.txn(),
+            Some(Command::Member(change)) if id.is_some() => refuse_change(change)?,
             _ => {}
         }
         Ok(Decoded { id: id.map(|id| RequestId(id.into())), command })
     }
+}
+
+/// The protocol does not change its quorum yet. A member that passed over a change that others carry out would count another quorum
+/// than they do, which is how committed entries are lost: it must stop instead. (The entries that a cluster begins with have no id;
+/// they say what the protocol was told at the start.)
+fn refuse_change(change: &MemberChange) -> Result<(), Undecodable> {
+    let what = match change {
+        MemberChange::Update { .. } => return Ok(()),
+        MemberChange::Add(member) => format!("the addition of member {:x}", member.id),
+        MemberChange::Promote { id } => format!("the promotion of member {id:x}"),
+        MemberChange::Remove { id } => format!("the removal of member {id:x}"),
+    };
+    Err(Undecodable(format!("it is {what}, and Quorate cannot change the members of a running cluster yet")))
 }
