@@ -57,13 +57,15 @@ impl Raft {
         } else if self.installing.is_none() {
             self.commit_to(commit);
         }
+        // Who forgot what it promised is counted by no leader.
+        let context = if self.abstains() { Bytes::new() } else { context };
         self.send(leader, Body::HeartbeatAck { context });
     }
 
     /// A leader of a lower term: it is told ours. Otherwise a member that raised its term while it was cut off could neither win
     /// (the others are in lease) nor follow (it ignores the leader). This one disturbance frees it (etcd PR #5468).
     pub(crate) fn on_late_leader(&mut self, leader: NodeId, theirs: u64) {
-        if self.config.check_quorum || self.config.pre_vote {
+        if self.config.frees_stuck_candidates() {
             self.explain(Decision::ToldOfTerm { leader, theirs, mine: self.term });
             self.send(leader, Body::Appended { upto: 0 });
         }
@@ -71,6 +73,8 @@ impl Raft {
 
     /// Says that the log holds everything up to `upto`, as soon as that is on disk.
     pub(crate) fn answer_append(&mut self, leader: NodeId, upto: u64) {
+        // Who forgot what it promised confirms only what is committed without it.
+        let upto = if self.abstains() { upto.min(self.committed) } else { upto };
         let until = if self.config.is_bent(Mutant::AppendAnsweredBeforeSync) { Ticket(0) } else { self.disk.synced_by(upto) };
         self.send_at(self.term, leader, Body::Appended { upto }, until.max(self.disk.promised_by()));
     }

@@ -31,8 +31,7 @@ pub struct Config {
     /// Cluster-wide: by how much of itself a clock may run faster or slower, in thousandths. Shortens the read lease.
     pub clock_drift_per_mille: u32,
     /// This start finds a disk that lost or damaged what was once synced: the member may have voted and confirmed entries without
-    /// remembering it. It neither votes nor stands until it has persisted a commit index that a leader of its own term confirmed
-    /// after this start.
+    /// remembering it. It is no part of any quorum until it has persisted a commit index that a leader confirmed after this start.
     pub abstains: bool,
     /// The most bytes of entries in one message. etcd: 1 MiB.
     pub message_bytes_max: usize,

@@ -103,12 +103,6 @@ impl Disk {
         self.withheld.retain(|withheld| withheld.message.term >= term);
     }
 
-    /// Wants the promise written with this step, though neither term nor vote changed.
-    pub(crate) fn want_promise(&mut self) -> Ticket {
-        self.promise_changed = true;
-        self.next
-    }
-
     /// The log changed: this step's Persist makes that durable. `cut` says that entries were dropped first.
     pub(crate) fn on_append(&mut self, append: Append, cut: bool) {
         assert!(self.append.is_none(), "a step changes the log once");

@@ -175,7 +175,13 @@ impl Raft {
         } else {
             self.explain(Decision::AdoptedTerm { term, from });
         }
+        // A follower's timer runs on: only a leader's message or a vote that it gives starts it anew (§5.2). Otherwise a candidate that
+        // cannot win could keep those who can from standing, as long as its timers end before theirs.
+        let running = self.role.following().map(|following| (following.heard, following.election_at));
         self.become_follower(None);
+        if let (Some((heard, election_at)), Some(following)) = (running, self.role.following_mut()) {
+            (following.heard, following.election_at) = (heard, election_at);
+        }
         self.enter_term(term, None);
     }
 

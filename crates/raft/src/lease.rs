@@ -59,6 +59,11 @@ impl Config {
         self.early_election && self.pre_vote && !self.lease_reads
     }
 
+    /// Whether a leader of a lower term is told ours. The paper's Raft has no need of that: there a candidate of a higher term is heard.
+    pub(crate) fn frees_stuck_candidates(&self) -> bool {
+        self.pre_vote || self.check_quorum || self.vote_lease || self.lease_reads
+    }
+
     /// How long a lease lasts on the leader's clock. The voter's clock may run fast and the leader's slow, each by the drift d: E on
     /// the voter's is at least E / (1 + d) of true time, which the leader may see as that times (1 - d).
     fn lease_span(&self) -> Duration {

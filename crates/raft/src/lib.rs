@@ -111,7 +111,7 @@ pub struct Raft {
     incarnations: BTreeMap<NodeId, u64>,
     /// With lease reads: nobody else gets this member's vote before.
     promised_until: Instant,
-    abstention: Abstention,
+    abstention: Option<Abstention>,
     /// A transfer that the leader was asked for.
     forwarded_transfer: Option<(NodeId, Instant)>,
 
@@ -165,7 +165,7 @@ impl Raft {
             snapshot: Snapshot { position: applied, configuration: configuration.clone() },
             configuration,
             incarnations: BTreeMap::new(),
-            abstention: if config.abstains { Abstention::Unconfirmed } else { Abstention::Over },
+            abstention: config.abstains.then(|| Abstention::new(now)),
             config,
             forwarded_transfer: None,
             committed,
@@ -306,7 +306,10 @@ impl Raft {
             Body::Appended { .. } | Body::Refused { .. } | Body::HeartbeatAck { .. } => {}
             Body::PreVote { granted } => self.on_answer(from, Ballot::Pre, granted),
             Body::Vote { granted } => self.on_answer(from, Ballot::Real, granted),
-            Body::ReadIndexReady { context, index } => self.on_read_index_ready(&context, index),
+            Body::ReadIndexReady { context, index } => {
+                self.on_commit_confirmed(&context, index);
+                self.on_read_index_ready(&context, index);
+            }
             Body::TransferLeadership { to } => self.on_transfer_leadership(from, to),
             Body::TimeoutNow => self.on_timeout_now(from),
             // Handled before terms were compared.

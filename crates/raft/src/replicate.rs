@@ -150,12 +150,8 @@ impl Raft {
 
     /// A link to a follower stands (again).
     pub(crate) fn on_follower_connected(&mut self, peer: NodeId, incarnation: u64) {
-        let known = self.incarnations.insert(peer, incarnation).filter(|&known| known != 0);
-        if incarnation == 0 {
-            // It does not say; what was known stays.
-            known.map(|known| self.incarnations.insert(peer, known));
-        }
-        let other_process = incarnation != 0 && known.is_some_and(|known| known != incarnation);
+        // A peer that does not say leaves what was known. One whose process was not known yet may have been another before.
+        let other_process = incarnation != 0 && self.incarnations.insert(peer, incarnation) != Some(incarnation);
         let last = self.history.last().index;
         let Some(progress) = self.follower(peer) else { return };
         if other_process {

@@ -25,7 +25,7 @@ pub(crate) enum Role {
 #[derive(Clone, Debug)]
 pub(crate) struct Following {
     pub(crate) leader: Option<NodeId>,
-    /// When `leader` was last heard; without one, since when there is none.
+    /// When a leader was last heard; before the first, since when this member follows.
     pub(crate) heard: Instant,
     /// When to stand.
     pub(crate) election_at: Instant,

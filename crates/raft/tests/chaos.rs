@@ -70,6 +70,8 @@ struct World {
     /// One crash, and one change of the network, in so many chances.
     crashes: u64,
     cuts: u64,
+    /// Which process of each member this is.
+    incarnations: BTreeMap<u64, u64>,
 }
 
 impl World {
@@ -78,12 +80,14 @@ impl World {
         let count = [1, 2, 3, 3, 4, 5, 5][chance.below(7) as usize];
         let (pre_vote, lease, early) = (chance.one_in(3, 4), chance.one_in(3, 4), chance.one_in(1, 2));
         let (crashes, cuts) = (1 + chance.below(6), 1 + chance.below(8));
+        let lease_reads = chance.one_in(1, 4);
         let small = chance.one_in(1, 2);
         let change = |config: &mut Config| {
             config.pre_vote = pre_vote;
             config.vote_lease = lease;
             config.check_quorum = lease;
             config.early_election = early;
+            config.lease_reads = lease_reads;
             #[cfg(feature = "mutants")]
             mutate(config);
             if small {
@@ -94,7 +98,18 @@ impl World {
             }
         };
         let cluster = Cluster::with(count, change);
-        World { cluster, ghost: Ghost::default(), chance, count, flying: Vec::new(), written: 0, asked: 0, crashes, cuts }
+        World {
+            cluster,
+            ghost: Ghost::default(),
+            chance,
+            count,
+            flying: Vec::new(),
+            written: 0,
+            asked: 0,
+            crashes,
+            cuts,
+            incarnations: BTreeMap::new(),
+        }
     }
 
     fn anyone(&mut self) -> u64 {
@@ -144,7 +159,8 @@ impl World {
         for persist in open.into_iter().take(survive) {
             self.cluster.member(number).disk.write(persist);
         }
-        self.flying.retain(|&(_, to, _)| to != id(number));
+        // What was on its way is lost with the links.
+        self.flying.retain(|&(from, to, _)| from != id(number) && to != id(number));
         let refused = self.chance.one_in(1, 2);
         for other in (1..=self.count).filter(|&other| other != number) {
             let how = if refused { How::Refused } else { How::Lost };
@@ -153,8 +169,17 @@ impl World {
     }
 
     fn restart(&mut self, number: u64) {
+        let incarnation = *self.incarnations.entry(number).and_modify(|it| *it += 1).or_insert(2);
+        // At most a minority is without memory at any time.
+        let forgetful = self.cluster.members.values().filter(|member| member.raft.abstains()).count() as u64;
+        // Once it has been brought up to date its disk is as good as any.
+        let still = self.cluster.raft(number).abstains();
+        self.cluster.member(number).config.abstains = still;
+        if self.count >= 3 && forgetful < (self.count - 1) / 2 && self.chance.one_in(1, 8) {
+            self.wipe(number);
+        }
         // The state machine may have kept less than it applied.
-        let applied = self.cluster.raft(number).applied();
+        let applied = self.cluster.member(number).disk.applied.index;
         let member = self.cluster.member(number);
         let kept = self.chance.below(applied + 1).max(member.disk.base.index);
         member.disk.applied = member.disk.position(kept);
@@ -162,8 +187,19 @@ impl World {
         self.ghost.looked.insert(id(number), 0);
         self.ghost.open.retain(|_, asker| *asker != id(number));
         for other in (1..=self.count).filter(|&other| other != number) {
-            self.step(other, Input::Connected { peer: id(number), link: Link::Peer, incarnation: 0 });
+            self.step(other, Input::Connected { peer: id(number), link: Link::Peer, incarnation });
+            let its = self.incarnations.get(&other).copied().unwrap_or(1);
+            self.step(number, Input::Connected { peer: id(other), link: Link::Peer, incarnation: its });
         }
+    }
+
+    /// The disk is gone. The member keeps its name, and knows that it has forgotten.
+    fn wipe(&mut self, number: u64) {
+        let member = self.cluster.member(number);
+        member.disk = support::Disk::default();
+        member.config.abstains = true;
+        self.ghost.terms.remove(&id(number));
+        self.ghost.votes.retain(|&(voter, _), _| voter != id(number));
     }
 
     fn sync(&mut self, number: u64) {
@@ -306,6 +342,26 @@ impl World {
         }
     }
 
+    /// What everybody decided last.
+    fn tell(&self) {
+        for (id, member) in &self.cluster.members {
+            let raft = &member.raft;
+            eprintln!(
+                "{id}: {:?}, term {}, log ends {}, committed {}",
+                raft.role(),
+                raft.term(),
+                raft.last(),
+                raft.commit_index()
+            );
+            for (id, progress) in raft.progress() {
+                eprintln!("    {id}: {progress:?}");
+            }
+            for decision in member.decisions.iter().rev().take(20).rev() {
+                eprintln!("    {decision}");
+            }
+        }
+    }
+
     /// Everything is well from now on: somebody leads, all catch up, every read is answered, and nothing changes any more.
     fn calm(&mut self) {
         self.cluster.heal();
@@ -333,6 +389,9 @@ impl World {
             }
             if phase == 1_500 {
                 leader = self.cluster.leader().map(|leader| (leader, self.cluster.raft(leader).term()));
+                if leader.is_none() {
+                    self.tell();
+                }
                 assert!(leader.is_some(), "nobody leads after 15 s of calm");
             }
         }
@@ -343,6 +402,9 @@ impl World {
             "leadership changed in calm"
         );
         let last = self.cluster.raft(leader).last();
+        if (1..=self.count).any(|number| self.cluster.raft(number).applied() != last.index) {
+            self.tell();
+        }
         for number in 1..=self.count {
             let raft = self.cluster.raft(number);
             assert_eq!((raft.last(), raft.applied()), (last, last.index), "member {number} did not catch up");
@@ -372,6 +434,9 @@ fn mutate(config: &mut Config) {
 fn run(seed: u64) -> (u64, usize) {
     let mut world = World::new(seed);
     for number in 1..=world.count {
+        for other in (1..=world.count).filter(|&other| other != number) {
+            world.step(other, Input::Connected { peer: id(number), link: Link::Peer, incarnation: 1 });
+        }
         if world.chance.one_in(2, 3) {
             world.cluster.slow.insert(id(number));
         }

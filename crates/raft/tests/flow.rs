@@ -84,9 +84,10 @@ fn a_follower_that_came_back_is_probed_with_each_answered_heartbeat() {
 fn another_process_under_the_same_name_is_known_by_nothing() {
     let mut leader = leader(|_| {});
     let connected = |incarnation| Input::Connected { peer: id(2), link: Link::Peer, incarnation };
-    for (incarnation, matched) in [(7, 1), (7, 1), (0, 1), (8, 0)] {
+    for (incarnation, matched) in [(0, 1), (7, 0), (7, 1), (0, 1), (8, 0)] {
         leader.step(connected(incarnation));
         assert_eq!(progress(&leader, 2).matched(), matched, "incarnation {incarnation}");
+        leader.receive(2, 1, Body::Appended { upto: 1 });
     }
 }
 

@@ -81,7 +81,7 @@ fn a_lower_term_is_told_ours_and_not_ignored() {
     // A leader of a lower term: an empty answer to an append frees a stuck candidate.
     voter.receive(2, 3, heartbeat());
     assert_eq!(voter.sent(), [(2, 4, Body::Appended { upto: 0 })]);
-    let mut plain = with(|config| (config.pre_vote, config.check_quorum) = (false, false), &[4]);
+    let mut plain = with(|config| (config.pre_vote, config.check_quorum, config.vote_lease) = (false, false, false), &[4]);
     plain.receive(2, 3, heartbeat());
     assert_eq!(plain.sent(), []);
 }
@@ -291,20 +291,24 @@ fn a_member_that_lost_its_memory_abstains_until_a_leader_brought_it_up_to_date()
     wiped.now = wiped.now + millis(100_000);
     wiped.step(Input::Timeout);
     assert_eq!(wiped.raft.role(), Role::Follower { leader: None });
-    // The leader's commit index is of an earlier term: it may not be all.
-    wiped.receive(
-        2,
-        5,
-        Body::Append { previous: Position::ZERO, entries: vec![support::entry(3, 1, ""), support::entry(5, 2, "")], commit: 1 },
-    );
+    // It follows, and asks the leader for its word; but it confirms only what is committed without it.
+    let entries = vec![support::entry(3, 1, ""), support::entry(5, 2, "")];
+    wiped.receive(2, 5, Body::Append { previous: Position::ZERO, entries, commit: 1 });
     wiped.sync();
-    wiped.sync();
+    let sent = wiped.sent();
+    assert!(sent.contains(&(2, 5, Body::Appended { upto: 1 })));
+    let context =
+        sent.iter().find_map(|(_, _, body)| if let Body::ReadIndex { context } = body { Some(context.clone()) } else { None });
+    wiped.receive(2, 5, Body::Heartbeat { commit: 1, context: Bytes::from_static(b"who follows me?") });
+    assert_eq!(wiped.sent(), [(2, 5, Body::HeartbeatAck { context: Bytes::new() })]);
+    // The leader's word came, but not yet what it counts on.
+    wiped.receive(2, 5, Body::ReadIndexReady { context: context.unwrap(), index: 2 });
     assert!(wiped.raft.abstains());
-    wiped.receive(2, 5, heartbeat());
     wiped.receive(2, 5, Body::Heartbeat { commit: 2, context: Bytes::new() });
     assert!(wiped.raft.abstains(), "not before it is written down");
     wiped.sync();
     assert!(!wiped.raft.abstains());
+    assert_eq!(wiped.raft.vote(), Some(id(2)), "this term is won already");
 }
 
 #[test]

@@ -89,6 +89,8 @@ impl Disk {
 
 pub struct Member {
     pub raft: Raft,
+    /// With what it will start again.
+    pub config: Config,
     pub disk: Disk,
     /// Writes that are open.
     pub open: VecDeque<Persist>,
@@ -253,9 +255,10 @@ impl Cluster {
     pub fn start(&mut self, config: Config, disk: Disk, configuration: Configuration) {
         let id = config.id;
         let seed = 1_000 * self.now.as_nanos() + id.0;
-        let raft = Raft::new(config, disk.recovered(configuration), seed, self.now);
+        let raft = Raft::new(config.clone(), disk.recovered(configuration), seed, self.now);
         let member = Member {
             raft,
+            config,
             disk,
             open: VecDeque::new(),
             seen: Vec::new(),
@@ -276,7 +279,7 @@ impl Cluster {
     pub fn restart(&mut self, number: u64) {
         let member = self.members.remove(&id(number)).unwrap();
         let configuration = member.raft.configuration().clone();
-        self.start(member.raft.config().clone(), member.disk, configuration);
+        self.start(member.config, member.disk, configuration);
     }
 
     pub fn raft(&self, number: u64) -> &Raft {
