@@ -5,6 +5,8 @@ mod workload;
 
 use consensus::{Chance, Position, Promise};
 use memory::MemoryDisk;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
 use storage::{Disk, Log, LogOptions, RecoveryError};
 use workload::{IDENTITY, State, Writer};
 
@@ -127,16 +129,29 @@ fn rot_is_named_or_harmless_in_a_small_log() {
 fn rot_is_named_or_harmless_in_every_sector_of_16_mib() {
     let options = LogOptions { segment_bytes: 1 << 20, step_bytes: 64 << 10, record_bytes: 64 << 10 };
     let (disk, state) = log(16, 16 << 20, options);
-    let (mut named, mut failed, mut count) = (0, 0, 0);
-    for (path, sector) in sectors(&disk) {
-        for how in [Rot::Bit, Rot::Zeros] {
-            named += usize::from(a_start_after(&disk, &state, options, &path, sector, how));
-            count += 1;
+    let (count, named, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let sectors = sectors(&disk);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for share in 0..threads {
+            let (disk, state, sectors) = (&disk, &state, &sectors);
+            let (count, named, failed) = (&count, &named, &failed);
+            scope.spawn(move || {
+                for (path, sector) in sectors.iter().skip(share).step_by(threads) {
+                    for how in [Rot::Bit, Rot::Zeros] {
+                        let refused = a_start_after(disk, state, options, path, *sector, how);
+                        named.fetch_add(usize::from(refused), Relaxed);
+                        count.fetch_add(1, Relaxed);
+                    }
+                    if sector % 64 == share {
+                        let refused = reads_after(disk, state, options, path, *sector, Rot::Bit);
+                        failed.fetch_add(usize::from(refused), Relaxed);
+                    }
+                }
+            });
         }
-        if sector.is_multiple_of(16) {
-            failed += usize::from(reads_after(&disk, &state, options, &path, sector, Rot::Bit));
-        }
-    }
+    });
+    let (count, named, failed) = (count.into_inner(), named.into_inner(), failed.into_inner());
     println!("{count} damaged logs: {named} refused by name, {} unharmed, 0 silent; {failed} reads refused", count - named);
 }
 

@@ -102,10 +102,10 @@ fn a_power_failure_takes_nothing_that_was_synced_and_invents_nothing() {
     }
 }
 
-/// An append of one entry; all of them take the same room.
+/// An append of one entry; all of them take 64 bytes of the log.
 fn append(epoch: u64, index: u64) -> Persist {
     let (position, after) = (Position::new(epoch, index), Position::new(1, index - 1));
-    let entry = Entry { position, kind: EntryKind::Command, data: Bytes::from(format!("{epoch:0400}")) };
+    let entry = Entry { position, kind: EntryKind::Command, data: Bytes::from(format!("{epoch:06}")) };
     let append = Append { after: if index == 1 { Position::ZERO } else { after }, entries: vec![entry] };
     Persist { ticket: Ticket(0), promise: None, append: Some(append) }
 }
@@ -120,7 +120,7 @@ fn what_is_cut_with_a_torn_tail_never_comes_back() {
     let durable = disk.bytes(&path);
     log.write(&[append(1, 2), append(1, 3)]).unwrap();
     // Of the second record nothing reached the disk, of the third everything.
-    let third = 512 + 2 * 464;
+    let third = 512 + 2 * 64;
     disk.damage(&path, |bytes| bytes[..third].copy_from_slice(&durable[..third]));
     assert!(disk.bytes(&path)[third..third + 24].iter().any(|&byte| byte != 0), "the third record is not where it was");
     let mut log = Log::open(&disk, SMALL, IDENTITY).unwrap();
