@@ -150,7 +150,7 @@ fn agreed(statuses: &[Option<StatusResponse>]) -> Option<usize> {
     let statuses: Vec<&StatusResponse> = statuses.iter().map(Option::as_ref).collect::<Option<_>>()?;
     let first = statuses.first()?;
     let same = |status: &&StatusResponse| status.leader == first.leader && status.raft_applied_index >= first.raft_index;
-    if first.leader == 0 || !statuses.iter().all(|status| same(&status)) {
+    if first.leader == 0 || !statuses.iter().all(same) {
         return None;
     }
     statuses.iter().position(|status| status.header.as_ref().is_some_and(|header| header.member_id == first.leader))

@@ -5,7 +5,8 @@ use super::{Flag, Kind, flag};
 const NO_BBOLT: &str = "it tunes bbolt, and there is no bbolt here";
 const KEEPALIVE: &str = "gRPC's own settings are used here; connections that die are noticed all the same";
 const SOCKET: &str = "listeners bind an address for themselves alone, and rebind one in TIME_WAIT as they are";
-const NO_COMPACTION: &str = "compaction is not built yet: the history is kept whole, which takes memory but loses nothing";
+const NO_COMPACTION: &str = "history is compacted only when a client asks for it, which may take memory but loses nothing";
+const COMPACTION_STEPS: &str = "a compaction takes its own small steps between other work";
 const CORRUPTION: &str =
     "hashes are not compared between members yet; every record of the log is checked against its own checksum";
 const NO_LEASES: &str = "leases are not built yet, and granting one is refused";
@@ -62,10 +63,10 @@ pub(super) const FLAGS: &[Flag] = &[
         .warned(CORRUPTION),
     flag("compaction-batch-limit", Kind::Signed, "0", "Revisions that one step of a compaction deletes.")
         .new_in_36()
-        .warned(NO_COMPACTION),
+        .warned(COMPACTION_STEPS),
     flag("compaction-sleep-interval", Kind::Span, "0s", "The pause between steps of a compaction.")
         .new_in_36()
-        .warned(NO_COMPACTION),
+        .warned(COMPACTION_STEPS),
     flag("watch-progress-notify-interval", Kind::Span, "0s", "How often idle watches are told the revision.")
         .new_in_36()
         .warned(NO_WATCHES),
@@ -94,8 +95,8 @@ pub(super) const FLAGS: &[Flag] = &[
     old("experimental-compact-hash-check-time", Kind::Span, "1m0s", CORRUPTION),
     old("experimental-enable-lease-checkpoint", Kind::Bool, "false", NO_LEASES),
     old("experimental-enable-lease-checkpoint-persist", Kind::Bool, "false", NO_LEASES),
-    old("experimental-compaction-batch-limit", Kind::Signed, "0", NO_COMPACTION),
-    old("experimental-compaction-sleep-interval", Kind::Span, "0s", NO_COMPACTION),
+    old("experimental-compaction-batch-limit", Kind::Signed, "0", COMPACTION_STEPS),
+    old("experimental-compaction-sleep-interval", Kind::Span, "0s", COMPACTION_STEPS),
     old("experimental-watch-progress-notify-interval", Kind::Span, "0s", NO_WATCHES),
     old("experimental-downgrade-check-time", Kind::Span, "5s", NO_DOWNGRADE),
     old("experimental-memory-mlock", Kind::Bool, "false", "pages may be swapped out, as by default"),
