@@ -2,8 +2,11 @@
 
 mod support;
 
+use etcd::pb::etcdserverpb::HashKvRequest;
+use etcd::pb::etcdserverpb::maintenance_client::MaintenanceClient;
 use std::time::{Duration, Instant};
-use support::Cluster;
+use support::{Client, Cluster};
+use tokio::sync::watch;
 
 #[tokio::test]
 async fn one_member_serves_alone() {
@@ -59,6 +62,54 @@ async fn who_is_told_to_stop_hands_leadership_over_first() {
     cluster.stop(leader).await;
     survivor.put("a", "2").await.expect("there is a leader already");
     assert_eq!(survivor.status().await.unwrap().raft_term, term + 1, "one election, and no more");
+}
+
+/// Writes ascending numbers under one key, through whichever member answers, until told to stop; returns the last one that was
+/// acknowledged, and the last one that was tried.
+async fn count_up(key: String, clients: Vec<Client>, stop: watch::Receiver<bool>) -> (u64, u64) {
+    let (mut acknowledged, mut number) = (0, 0);
+    let mut at = key.len();
+    while !*stop.borrow() {
+        number += 1;
+        match clients[at % clients.len()].put(&key, &number.to_string()).await {
+            Ok(_) => acknowledged = number,
+            Err(_) => at += 1,
+        }
+    }
+    (acknowledged, number)
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_while_leaders_die_under_load() {
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    let clients: Vec<Client> = (0..3).map(|index| cluster.client(index)).collect();
+    let (stop, stopping) = watch::channel(false);
+    let counters: Vec<_> = (0..8)
+        .map(|number| {
+            let key = format!("counter {number}");
+            (key.clone(), tokio::spawn(count_up(key, clients.clone(), stopping.clone())))
+        })
+        .collect();
+    for _ in 0..4 {
+        let leader = cluster.leader().await;
+        cluster.kill(leader).await;
+        cluster.run(leader).await;
+        assert!(cluster.members[leader].as_mut().unwrap().ready().await);
+    }
+    stop.send_replace(true);
+    for (key, counter) in counters {
+        let (acknowledged, tried) = counter.await.unwrap();
+        let found: u64 = clients[0].value(&key).await.parse().unwrap();
+        assert!(acknowledged > 0, "nobody served {key}");
+        assert!((acknowledged..=tried).contains(&found), "{key}: acknowledged {acknowledged}, found {found}, tried {tried}");
+    }
+    let mut hashes = Vec::new();
+    for client in clients {
+        client.get("any").await.expect("it has caught up by then");
+        let hash = MaintenanceClient::new(client.channel).hash_kv(HashKvRequest { revision: 0 }).await.unwrap().into_inner();
+        hashes.push((hash.header.unwrap().revision, hash.hash));
+    }
+    assert!(hashes.iter().all(|hash| *hash == hashes[0]), "members hold different things: {hashes:?}");
 }
 
 #[tokio::test]

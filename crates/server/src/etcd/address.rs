@@ -51,7 +51,12 @@ pub(crate) async fn listen(url: &Url) -> std::result::Result<Vec<TcpListener>, S
         return Err(StartError::Secure { url: url.to_string() });
     }
     let addresses = match url.address() {
-        Address::Tcp { host, port } if host.is_empty() => vec![SocketAddr::from(([0; 4], *port))],
+        // Every address: of both families at once where there is IPv6, as Go does it.
+        Address::Tcp { host, port } if host.is_empty() => match bind(SocketAddr::from(([0_u16; 8], *port))) {
+            Ok(listener) => return Ok(vec![listener]),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(failed(error)),
+            Err(_) => vec![SocketAddr::from(([0; 4], *port))],
+        },
         _ => resolve(url).await.map_err(failed)?,
     };
     // `localhost` may be both 127.0.0.1 and ::1; a machine without IPv6 still names the latter.

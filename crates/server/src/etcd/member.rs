@@ -13,6 +13,7 @@ use super::codec::EtcdCodec;
 use super::config::Config;
 use super::disk::{DataThread, LogThread, Snapshotting};
 use super::door::Door;
+use super::engine::Replica;
 use super::error::{RunError, StartError, StopError};
 use super::listen::{ClientPort, Listeners};
 use super::metrics::Metrics;
@@ -246,21 +247,30 @@ async fn begin<D: Disk>(disk: D, config: &Arc<Config>) -> Result<Body<D>, StartE
     let codec = EtcdCodec::new(me, wall().0, metrics.clone());
     let replica = assemble::replica(config, &store, machine, &cluster, codec, unforeseen(), clock);
     let board = Board::new(replica.status(), replica.machine().revision());
-    connect(config, store, replica, &cluster, client, metrics, board, clock, listeners)
+    let shared = Shared {
+        identity: Identity::new(me, store.identity.cluster(), unforeseen(), &cluster.urls_of(me)),
+        dial_timeout: config.dial_timeout(),
+        client,
+        metrics,
+        removed: Notify::new(),
+    };
+    connect(config, Parts { store, replica, cluster, clock, board, shared: Arc::new(shared) }, listeners)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of a member, each made a moment ago")]
-fn connect<D: Disk>(
-    config: &Arc<Config>,
+/// The parts of a member, each of which knows only itself.
+struct Parts<D: Disk> {
     store: Store<D>,
-    replica: super::engine::Replica,
-    cluster: &Cluster,
-    client: HttpClient,
-    metrics: Arc<Metrics>,
-    board: Board,
+    replica: Replica,
+    cluster: Cluster,
     clock: Clock,
-    listeners: Listeners,
-) -> Result<Body<D>, StartError> {
+    board: Board,
+    shared: Arc<Shared>,
+}
+
+/// Lets the parts know each other, and the world know them.
+fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners) -> Result<Body<D>, StartError> {
+    let Parts { store, replica, cluster, clock, board, shared } = parts;
+    let metrics = shared.metrics.clone();
     let (me, cluster_id) = (store.identity.member(), store.identity.cluster());
     let (peer_events, peers) = mpsc::unbounded_channel();
     let (disk_events, disk) = mpsc::unbounded_channel();
@@ -273,14 +283,6 @@ fn connect<D: Disk>(
     let log = LogThread::start(&config.name, log, lock, data.commands.clone(), disk_events, metrics.clone())
         .map_err(StartError::Thread)?;
 
-    let identity = Identity::new(me, cluster_id, unforeseen(), &cluster.urls_of(me));
-    let shared = Arc::new(Shared {
-        identity,
-        dial_timeout: config.dial_timeout(),
-        client,
-        metrics: metrics.clone(),
-        removed: Notify::new(),
-    });
     let transport = Transport::start(shared, cluster.others(me), &peer_events);
     let snapshotting = Arc::new(Snapshotting::new(snapshots));
     let peer_port =

@@ -1,9 +1,10 @@
 //! Snapshots on their way between the disk and other members.
 
+use super::super::engine::{self, Machine};
 use super::super::peer::snapshot::{Arriving, Leaving, Piece, Receiver, Source};
 use super::super::view::Soon;
 use bytes::Bytes;
-use consensus::{NodeId, Snapshot};
+use consensus::{Configuration, NodeId, Snapshot, StateMachine};
 use std::sync::{Arc, Mutex};
 use storage::{Disk, SealedSnapshot, SnapshotWriter, Snapshots};
 use tokio::sync::{mpsc, oneshot};
@@ -52,24 +53,60 @@ impl<D: Disk> Receiver for Snapshotting<D> {
 }
 
 /// Writes all pieces; `None` if they stopped coming.
+///
+/// A machine is made of them on their way, only to see that one can be: once installed, a snapshot is all that this member has, and
+/// its checksums say nothing about its sense.
 fn write<D: Disk>(
     mut writer: SnapshotWriter<D>,
     pieces: &mut mpsc::Receiver<Piece>,
 ) -> Option<Result<SealedSnapshot<D>, String>> {
-    loop {
-        match pieces.blocking_recv() {
-            Some(Piece::Content(chunk)) => {
-                if let Err(fault) = writer.write(&chunk) {
-                    return Some(Err(fault.to_string()));
-                }
+    let (mut ended, mut gone, mut fault) = (false, false, None);
+    let mut chunks = std::iter::from_fn(|| match pieces.blocking_recv() {
+        Some(Piece::Content(chunk)) => match writer.write(&chunk) {
+            Ok(()) => Some(chunk),
+            Err(why) => {
+                fault = Some(why);
+                None
             }
-            Some(Piece::End) => return Some(writer.finish().map_err(|fault| fault.to_string())),
-            None => {
-                let _ = writer.discard();
-                return None;
-            }
+        },
+        Some(Piece::End) => {
+            ended = true;
+            None
         }
+        None => {
+            gone = true;
+            None
+        }
+    });
+    let machine = engine::restore(&mut chunks);
+    drop(chunks);
+    if gone {
+        let _ = writer.discard();
+        return None;
     }
+    let sense = match (fault, machine) {
+        (Some(fault), _) => Err(fault.to_string()),
+        (None, Err(error)) => Err(error.to_string()),
+        (None, Ok(machine)) if ended => check(writer.snapshot(), &machine),
+        (None, Ok(_)) => Err("there is more than a snapshot".to_owned()),
+    };
+    if let Err(why) = sense {
+        let _ = writer.discard();
+        return Some(Err(why));
+    }
+    Some(writer.finish().map_err(|fault| fault.to_string()))
+}
+
+/// Whether a snapshot holds what its message says.
+fn check(snapshot: &Snapshot, machine: &Machine) -> Result<(), String> {
+    let (said, held) = (snapshot.position, machine.applied());
+    if said != held {
+        return Err(format!("it is said to end at {said}, and ends at {held}"));
+    }
+    let ids =
+        |learners: bool| machine.members().filter(move |member| member.is_learner == learners).map(|member| NodeId(member.id));
+    let held = Configuration { voters: ids(false).collect(), learners: ids(true).collect() };
+    if snapshot.configuration == held { Ok(()) } else { Err("its members are not those that are said".to_owned()) }
 }
 
 impl<D: Disk> Source for Snapshotting<D> {
