@@ -79,7 +79,6 @@ fn write<D: Disk>(
         }
     });
     let machine = engine::restore(&mut chunks);
-    drop(chunks);
     if gone {
         let _ = writer.discard();
         return None;
