@@ -6,6 +6,8 @@ mod workload;
 use bytes::Bytes;
 use consensus::{Append, Chance, Entry, EntryKind, Persist, Position, Promise, Ticket};
 use memory::MemoryDisk;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use storage::{Disk, Log};
 use workload::{IDENTITY, SMALL, State, Writer};
 
@@ -176,4 +178,31 @@ fn a_reader_sees_what_is_written_before_it_is_synced_and_not_what_was_cut_off() 
     let epochs: Vec<u64> = reader.read(1, 3, 10_000).unwrap().iter().map(|entry| entry.position.epoch).collect();
     assert_eq!(epochs, [1, 2]);
     assert!(reader.read(3, 3, 10_000).unwrap().is_empty());
+}
+
+#[test]
+fn a_reader_on_another_thread_never_mixes_what_was_cut_off_with_what_replaced_it() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk);
+    let reader = log.reader();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                let entries = reader.read(1, u64::MAX, 1 << 20).unwrap();
+                for pair in entries.windows(2) {
+                    assert_eq!(pair[0].position.index + 1, pair[1].position.index);
+                    // Each truncation came with a higher epoch.
+                    assert!(pair[0].position.epoch <= pair[1].position.epoch, "{pair:?}");
+                }
+            }
+        });
+        let (mut writer, mut state) = (Writer::new(11), State::new());
+        for _ in 0..2_000 {
+            let persist = writer.next(&state, 0);
+            state.apply(&persist);
+            log.write(&[persist]).unwrap();
+        }
+        done.store(true, Ordering::Release);
+    });
 }
