@@ -214,8 +214,18 @@ impl Progress {
         }
     }
 
-    /// The link was lost, and with it probably what was on its way.
-    pub(crate) fn probe(&mut self) {
+    /// The link was lost, and with it probably what was on its way. A search for where the logs agree goes on where it was; the
+    /// end of a snapshot's transfer will be told.
+    pub(crate) fn on_disconnected(&mut self) {
+        match self.pace {
+            Pace::Replicate => self.probe(),
+            Pace::Probe { .. } => self.resume(),
+            Pace::Snapshot { .. } => {}
+        }
+    }
+
+    /// Asks anew where the logs agree, beginning after what is known to match.
+    fn probe(&mut self) {
         let floor = match self.pace {
             // A snapshot that may have arrived; if it did not, the probe after it will be refused and lead back here.
             Pace::Snapshot { index } => index,
@@ -396,6 +406,17 @@ mod tests {
         behind.snapshot(20);
         behind.on_appended(5, 10);
         assert!(behind.is_paused());
+    }
+
+    #[test]
+    fn a_lost_link_does_not_undo_a_search() {
+        let mut searching = Progress::new(99);
+        searching.on_sent(1, 1, 0);
+        searching.on_disconnected();
+        assert_eq!((searching.pace(), searching.next()), (Pace::Probe { waiting: false }, 100));
+        let mut flowing = replicating(5, 9);
+        flowing.on_disconnected();
+        assert_eq!((flowing.pace(), flowing.next()), (Pace::Probe { waiting: false }, 6));
     }
 
     #[test]

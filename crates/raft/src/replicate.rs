@@ -133,8 +133,8 @@ impl Raft {
     pub(crate) fn on_refused(&mut self, from: NodeId, previous: u64, hint: Position) {
         let now = self.now;
         // Of our own log, what has at most the hint's term: everything after it has a term that the follower's log cannot have
-        // there. So a probe skips a whole term on each side (end of §5.3).
-        let conflict = if hint.index > 0 { self.history.agree_by_term(hint.index, hint.epoch).index } else { 0 };
+        // there. So a probe skips a whole term on each side (end of §5.3). A hint without a term says only where that log ends.
+        let conflict = if hint.epoch > 0 { self.history.agree_by_term(hint.index, hint.epoch).index } else { hint.index };
         let tells = self.incarnations.get(&from).is_some_and(|&known| known != 0);
         let Some(progress) = self.follower(from) else { return };
         let matched = progress.matched();
@@ -163,10 +163,8 @@ impl Raft {
 
     /// The link to a follower is gone.
     pub(crate) fn on_follower_disconnected(&mut self, peer: NodeId) {
-        if let Some(progress) = self.follower(peer)
-            && !matches!(progress.pace(), Pace::Snapshot { .. })
-        {
-            progress.probe();
+        if let Some(progress) = self.follower(peer) {
+            progress.on_disconnected();
         }
     }
 
