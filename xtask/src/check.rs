@@ -1,6 +1,6 @@
 //! Tests, lints and proofs.
 
-use crate::shell::{cargo, exists, is_ci, is_root, run};
+use crate::shell::{cargo, exists, is_ci, is_root, read, run};
 use crate::{peers, tidy};
 use std::process::Command;
 
@@ -30,6 +30,7 @@ pub(crate) fn test(more: &[String]) -> Result<(), String> {
 /// What must hold before a change goes in. Writes nothing that is tracked.
 pub(crate) fn ci() -> Result<(), String> {
     install_compiler()?;
+    install_components()?;
     run(cargo("fmt").args(["--all", "--check"]))?;
     tidy::tidy()?;
     run(cargo("clippy").args(PROFILE).args(["--workspace", "--all-targets", "--", "-D", "warnings"]))?;
@@ -86,4 +87,14 @@ fn install_compiler() -> Result<(), String> {
     }
     run(Command::new("apt-get").args(["-qq", "update"]))?;
     run(Command::new("apt-get").args(["-qq", "--yes", "--no-install-recommends", "install", "gcc", "libc6-dev"]))
+}
+
+/// rustfmt and clippy, where rustup can bring what is missing.
+fn install_components() -> Result<(), String> {
+    for (component, command) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if read(cargo(command).arg("--version")).is_err() {
+            run(Command::new("rustup").args(["component", "add", component]))?;
+        }
+    }
+    Ok(())
 }
