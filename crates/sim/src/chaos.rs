@@ -35,12 +35,16 @@ impl World {
             Fault::RestartAll => self.restart_all(),
             Fault::Pause => self.pause_one(),
             Fault::Wipe => self.wipe_one(),
+            Fault::Rot => self.damage_one(),
             Fault::FailedSync => self.spoil_disk(Mishap::Sync),
             Fault::FailedWrite => self.spoil_disk(Mishap::Write),
             Fault::FailedRead => self.spoil_disk(Mishap::Read),
             Fault::SlowDisk | Fault::StuckSync => self.slow_disk(fault),
             Fault::ClockDrift | Fault::ClockJump | Fault::ClockFreeze => self.bend_clock(fault),
-            Fault::Transfer => self.transfer(),
+            Fault::Transfer => {
+                let times = [0, 3, 12][self.chance.below(3) as usize];
+                self.on_fault_ends(Ending::TransferAgain(times));
+            }
             // It shows when a process dies.
             Fault::Late | Fault::LostWrites | Fault::LostName => {}
         }
@@ -166,13 +170,7 @@ impl World {
     }
 
     fn wipe_one(&mut self) {
-        let gone = self.members.iter().filter(|it| it.wiped).count();
-        let member = self.any_member();
-        let it = &self.members[member];
-        // At most a minority, and some of them late.
-        if gone >= (self.members.len() - 1) / 2 || it.wiped || !it.joined || self.chance.one_in(1, 2) {
-            return;
-        }
+        let Some(member) = self.victim() else { return };
         self.fault(Fault::Wipe, || format!("m{}", member + 1));
         self.members[member].fate = member::Fate::Gone;
         self.crash(member, true);
@@ -183,6 +181,29 @@ impl World {
         self.members[member].fate = member::Fate::Fine;
         let after = self.span(5, 3_000);
         self.after(after, Occasion::Start { member });
+    }
+
+    /// A member whose disk may still suffer: of all, at most a minority.
+    fn victim(&mut self) -> Option<usize> {
+        let member = self.any_member();
+        let it = &self.members[member];
+        let fine = it.joined && it.is_sound() && !self.victims.contains(&member);
+        // Some of them late.
+        if !fine || self.victims.len() >= (self.members.len() - 1) / 2 || self.chance.one_in(1, 2) {
+            return None;
+        }
+        self.victims.push(member);
+        Some(member)
+    }
+
+    fn damage_one(&mut self) {
+        let Some(member) = self.victim() else { return };
+        self.crash(member, true);
+        if self.members[member].disk.rot() {
+            self.fault(Fault::Rot, || format!("m{}", member + 1));
+            self.members[member].damaged = true;
+            self.ghost.borrow_mut().damaged(member);
+        }
     }
 
     fn spoil_disk(&mut self, mishap: Mishap) {
@@ -266,6 +287,13 @@ impl World {
             }
             Ending::FastDisk(member) => self.members[member].sync = self.plan.sync,
             Ending::FairClock(member) => self.mend_clock(member),
+            Ending::TransferAgain(left) => {
+                self.transfer();
+                if left > 0 {
+                    let span = self.span(5, 300);
+                    self.after(span, Occasion::FaultEnds(Ending::TransferAgain(left - 1)));
+                }
+            }
         }
     }
 

@@ -186,6 +186,19 @@ impl SimDisk {
         losses
     }
 
+    /// Damages what was synced to the log, of a member that is down. False if there is nothing to damage.
+    pub(crate) fn rot(&self) -> bool {
+        let mut state = self.state();
+        let state = &mut *state;
+        let logs: Vec<usize> =
+            state.names.iter().filter(|(path, _)| path.starts_with("log/")).map(|(_, &number)| number).collect();
+        if logs.is_empty() {
+            return false;
+        }
+        let log = logs[state.chance.below(logs.len() as u64) as usize];
+        state.files[log].rot(&mut state.chance)
+    }
+
     /// The power is back on a disk that was never the member's: nothing is on it.
     pub(crate) fn wipe(&self) {
         let mut state = self.state();

@@ -60,7 +60,8 @@ impl World {
                     self.check_leases(member, epoch);
                 }
                 let word = (member as u64) << 8 | role_number(role);
-                self.trace.note(self.now, word ^ epoch << 16, || format!("m{} is {role} in term {epoch}{}", member + 1, led_by(role)));
+                self.trace
+                    .note(self.now, word ^ epoch << 16, || format!("m{} is {role} in term {epoch}{}", member + 1, led_by(role)));
             }
             Effect::Explain(decision) => {
                 self.trace.note(self.now, 7, || format!("m{}: {decision}", member + 1));
@@ -143,7 +144,12 @@ impl World {
             let raft = process.replica.consensus().raft();
             let holds = raft.lease_until().is_some_and(|until| until > it.clock.read(self.now));
             if holds && raft.term() < term && raft.role() == consensus::Role::Leader {
-                let what = format!("member {} leads term {term} while {} holds its lease of term {}", leader + 1, other + 1, raft.term());
+                let what = format!(
+                    "member {} leads term {term} while {} holds its lease of term {}",
+                    leader + 1,
+                    other + 1,
+                    raft.term()
+                );
                 self.ghost.borrow_mut().violate(Invariant::LeaseHasOneLeader, what);
             }
         }

@@ -61,6 +61,8 @@ faults! {
     Pause => "pause",
     /// A disk is replaced by an empty one.
     Wipe => "wiped member",
+    /// What was synced to a log is damaged: a bit, some bytes, a sector, or everything behind some place.
+    Rot => "damaged log",
     /// Writes that were not synced are lost.
     LostWrites => "lost writes",
     /// A name that was not synced is lost.

@@ -103,8 +103,12 @@ pub(crate) struct Seen {
     pub(crate) told_to_stand: u64,
     /// For each member: the term and the end of its log when it last asked for a vote here, and for a pre-vote.
     pub(crate) asked: Vec<[(u64, Position); 2]>,
-    /// It lost or damaged what it had synced.
+    /// It lost what it had synced, all of it.
     pub(crate) stranger: bool,
+    /// Some of what it had synced was damaged, and it has not been mended yet: it must abstain.
+    pub(crate) damaged: bool,
+    /// What was committed when it started after that.
+    pub(crate) owed: u64,
 }
 
 /// Something that a member asked to have persisted, not yet synced.
@@ -140,6 +144,8 @@ impl Seen {
             told_to_stand: 0,
             asked: vec![[(0, Position::ZERO); 2]; members],
             stranger: false,
+            damaged: false,
+            owed: 0,
         }
     }
 

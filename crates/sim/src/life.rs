@@ -62,6 +62,11 @@ impl World {
             OpenError::Fault(fault)
             | OpenError::Log(RecoveryError::Fault(fault))
             | OpenError::Snapshot(SnapshotError::Fault(fault)) => self.start_failed(member, fault),
+            // It says which file is damaged, and stays away until it is mended by hand.
+            OpenError::Log(_) if self.members[member].damaged => {
+                self.trace.note(self.now, 20, || format!("m{} stays away: {error}", member + 1));
+                self.members[member].fate = member::Fate::Gone;
+            }
             // Nothing was damaged that had been synced.
             other => self.violate(Invariant::SyncedBeforeSaid, format!("member {} cannot start: {other}", member + 1)),
         }
@@ -110,11 +115,12 @@ impl World {
             configuration: configuration.clone(),
         };
         let seed = self.members[member].chance.draw();
-        let raft = Raft::new(self.plan.config_of(member), recovered, seed, now);
+        // Damage at the very end of a log looks like a torn tail. Whoever mends a disk tells its member to abstain.
+        let config = raft::Config { abstains: self.members[member].damaged, ..self.plan.config_of(member) };
+        let raft = Raft::new(config, recovered, seed, now);
         self.ghost.borrow_mut().check_commit(member, raft.committed());
         let watched = Watched::new(raft, member, self.ghost.clone());
-        let replica =
-            Replica::new(id(member), watched, machine, World::codec(), configuration, self.plan.replica.clone());
+        let replica = Replica::new(id(member), watched, machine, World::codec(), configuration, self.plan.replica.clone());
         self.members[member].process = Some(Process {
             replica,
             reader: log.reader(),
@@ -135,7 +141,14 @@ impl World {
         it.spins = 0;
         let life = it.life;
         self.trace.note(self.now, (member as u64) << 8 | 9, || {
-            format!("m{} starts its life {life} with {:?}, a log from {} to {}, and a snapshot of {}", member + 1, found.promise, found.base, found.last, found.applied)
+            format!(
+                "m{} starts its life {life} with {:?}, a log from {} to {}, and a snapshot of {}",
+                member + 1,
+                found.promise,
+                found.base,
+                found.last,
+                found.applied
+            )
         });
         self.begin_links(member);
         self.schedule_wake(member);
@@ -155,6 +168,7 @@ impl World {
 
     /// A process is gone; with `power`, so is what was not synced.
     pub(crate) fn crash(&mut self, member: usize, power: bool) {
+        self.note_mended(member);
         let lived = self.members[member].process.take().is_some();
         self.ghost.borrow_mut().died(member);
         let losses = self.members[member].disk.crash(power);
@@ -177,6 +191,14 @@ impl World {
         if self.members[member].fate == member::Fate::Fine {
             let after = self.downtime(member);
             self.after(after, Occasion::Start { member });
+        }
+    }
+
+    /// A leader has confirmed to a damaged member what is committed: it is one like any other again.
+    pub(crate) fn note_mended(&mut self, member: usize) {
+        let it = &mut self.members[member];
+        if let Some(process) = &it.process {
+            it.damaged &= process.replica.consensus().raft().abstains();
         }
     }
 

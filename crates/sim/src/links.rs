@@ -35,7 +35,8 @@ impl World {
             (true, true) => {
                 let incarnation = self.members[peer].life;
                 self.network.path_mut(peer, at).view = View::Up(incarnation);
-                self.trace.note(self.now, (at << 8 | peer << 16 | 12) as u64, || format!("m{} is linked to m{}", at + 1, peer + 1));
+                self.trace
+                    .note(self.now, (at << 8 | peer << 16 | 12) as u64, || format!("m{} is linked to m{}", at + 1, peer + 1));
                 self.feed(at, Event::Connected { peer: id(peer), link: Link::Peer, incarnation });
                 return;
             }
@@ -93,7 +94,8 @@ impl World {
         let path = self.network.path_mut(peer, at);
         path.losses += 1;
         path.view = if how == How::Refused { View::Refused } else { View::Lost };
-        self.trace.note(self.now, (at << 8 | peer << 16 | 13) as u64, || format!("m{}: the link to m{} is {how:?}", at + 1, peer + 1));
+        self.trace
+            .note(self.now, (at << 8 | peer << 16 | 13) as u64, || format!("m{}: the link to m{} is {how:?}", at + 1, peer + 1));
         self.feed(at, Event::Disconnected { peer: id(peer), link: Link::Peer, how });
     }
 

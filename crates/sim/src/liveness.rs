@@ -23,7 +23,9 @@ enum Outside {
     Speaks,
     /// Its process is gone for good.
     Down,
-    /// It takes part as fully as the core, and may stop to at any moment it likes.
+    /// Nothing passes until the core has found itself; then it comes back, and may not disturb.
+    Returns,
+    /// It takes part fully: it is of the core.
     Full,
 }
 
@@ -32,7 +34,8 @@ impl World {
     pub(crate) fn prove_liveness(&mut self) -> bool {
         let timeout = self.plan.raft.election_timeout;
         let core = self.choose_core();
-        self.heal(&core);
+        let outside = self.draw_outside(&core);
+        self.heal(&core, &outside);
         // Ten election timeouts to elect a leader, and one more in which the last of the core is started.
         let end = self.now + timeout * 11;
         if !self.run_until(end) {
@@ -40,12 +43,16 @@ impl World {
         }
         let Some(leader) = self.agreed_leader(&core) else {
             let roles: Vec<String> = core.iter().map(|&member| self.describe(member)).collect();
-            self.violate(Invariant::Liveness, format!("ten election timeouts after all was healed the core has no leader: {}", roles.join("; ")));
+            self.violate(
+                Invariant::Liveness,
+                format!("ten election timeouts after all was healed the core has no leader: {}", roles.join("; ")),
+            );
             return false;
         };
         self.quiet = true;
         let changes = self.ghost.borrow().leader_changes;
         let last = self.last_calls(&core);
+        self.let_return(&outside);
         // Whatever was asked before has been answered or refused when the requests' timeout is over.
         let end = self.now + self.plan.replica.request_timeout.max(self.workload.patience()) + timeout * 3;
         if !self.run_until(end) {
@@ -58,27 +65,61 @@ impl World {
     }
 
     fn choose_core(&mut self) -> Vec<usize> {
-        let mut members: Vec<usize> =
-            (0..self.members.len()).filter(|&member| self.members[member].fate == Fate::Fine && self.members[member].has_disk()).collect();
+        (0..self.members.len()).for_each(|member| self.note_mended(member));
+        let mut members: Vec<usize> = (0..self.members.len()).filter(|&member| self.members[member].is_sound()).collect();
         shuffle(&mut members, &mut self.chance);
         let majority = self.members.len() / 2 + 1;
-        assert!(members.len() >= majority, "more than a minority was wiped");
+        assert!(members.len() >= majority, "more than a minority was wiped or damaged");
+        // A leader that is left outside is the hardest to get rid of.
+        if let Some(leader) = self.leader()
+            && self.chance.one_in(1, 2)
+        {
+            members.sort_by_key(|&member| member == leader);
+        }
         let count = majority + self.chance.below((members.len() - majority) as u64 + 1) as usize;
         members.truncate(count);
         members.sort_unstable();
         members
     }
 
-    fn heal(&mut self, core: &[usize]) {
+    fn draw_outside(&mut self, core: &[usize]) -> Vec<Outside> {
+        let draw = |world: &mut World, member: usize| {
+            if core.contains(&member) {
+                return Outside::Full;
+            }
+            match world.chance.below(6) {
+                0 => Outside::Apart,
+                1 => Outside::Hears,
+                2 => Outside::Speaks,
+                3 => Outside::Down,
+                _ if world.may_return(member, core) => Outside::Returns,
+                _ => Outside::Speaks,
+            }
+        };
+        (0..self.members.len()).map(|member| draw(self, member)).collect()
+    }
+
+    /// A member that is in a higher term than all of the core disturbs once when it returns, and rightly so.
+    fn may_return(&self, member: usize, core: &[usize]) -> bool {
+        let ghost = self.ghost.borrow();
+        let core_term = core.iter().map(|&member| ghost.members[member].term).max().unwrap_or(0);
+        let it = &self.members[member];
+        it.is_sound() && it.process.is_some() && !it.paused && ghost.members[member].term <= core_term
+    }
+
+    fn let_return(&mut self, outside: &[Outside]) {
+        let fair = self.plan.fair;
+        for member in (0..outside.len()).filter(|&member| outside[member] == Outside::Returns) {
+            self.trace.note(self.now, 21, || format!("** m{} returns", member + 1));
+            for core in (0..outside.len()).filter(|&core| outside[core] == Outside::Full) {
+                self.network.heal(member, core, fair);
+                self.network.heal(core, member, fair);
+            }
+        }
+    }
+
+    fn heal(&mut self, core: &[usize], outside: &[Outside]) {
         self.phase = Phase::Calm { core: core.to_vec() };
-        let outside: Vec<Outside> = (0..self.members.len())
-            .map(|member| {
-                if core.contains(&member) {
-                    return Outside::Full;
-                }
-                [Outside::Apart, Outside::Hears, Outside::Speaks, Outside::Down][self.chance.below(4) as usize]
-            })
-            .collect();
         let names: Vec<String> = core.iter().map(|member| format!("m{}", member + 1)).collect();
         self.trace.note(self.now, 18, || format!("** the core is {}; {outside:?}", names.join(", ")));
         for from in 0..self.members.len() {
@@ -95,7 +136,7 @@ impl World {
                         self.crash(member, true);
                     }
                 }
-                Outside::Apart | Outside::Hears | Outside::Speaks => self.members[member].crash_loop = 0,
+                Outside::Apart | Outside::Hears | Outside::Speaks | Outside::Returns => self.members[member].crash_loop = 0,
             }
         }
     }
@@ -167,7 +208,12 @@ impl World {
         let now = self.ghost.borrow().leader_changes;
         if now != changes || self.agreed_leader(core) != Some(leader) {
             let roles: Vec<String> = core.iter().map(|&member| self.describe(member)).collect();
-            let what = format!("m{} led a healed core, and the leader changed {} times after that: {}", leader + 1, now - changes, roles.join("; "));
+            let what = format!(
+                "m{} led a healed core, and the leader changed {} times after that: {}",
+                leader + 1,
+                now - changes,
+                roles.join("; ")
+            );
             self.violate(Invariant::Liveness, what);
         }
     }
@@ -191,7 +237,9 @@ impl World {
         let states: Vec<(u64, u64)> = core
             .iter()
             .filter_map(|&member| self.members[member].process.as_ref())
-            .map(|process| (consensus::StateMachine::applied(process.replica.machine()).index, process.replica.machine().digest()))
+            .map(|process| {
+                (consensus::StateMachine::applied(process.replica.machine()).index, process.replica.machine().digest())
+            })
             .collect();
         if states.len() < core.len() || states.windows(2).any(|pair| pair[0] != pair[1]) {
             self.violate(Invariant::Liveness, format!("the members of a healed core differ: (applied, digest) {states:?}"));

@@ -149,13 +149,7 @@ impl StateMachine for Map {
     }
 
     fn begin_snapshot(&mut self) -> Cursor {
-        Cursor {
-            registers: Rc::clone(&self.registers),
-            applied: self.applied,
-            digest: self.digest,
-            headed: false,
-            next: Some(0),
-        }
+        Cursor { registers: Rc::clone(&self.registers), applied: self.applied, digest: self.digest, headed: false, next: Some(0) }
     }
 
     fn snapshot_chunk(&self, cursor: &mut Cursor, budget: usize) -> Option<Bytes> {

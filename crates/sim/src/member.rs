@@ -35,6 +35,8 @@ pub(crate) struct Member {
     /// The next recovery is interrupted.
     pub(crate) interrupt_recovery: bool,
     pub(crate) chance: Chance,
+    /// Its log was damaged, and no leader has confirmed to it what is committed since.
+    pub(crate) damaged: bool,
     /// Its disk was replaced by an empty one.
     pub(crate) wiped: bool,
     /// Timeouts that were handled without time going on.
@@ -42,9 +44,9 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Whether it keeps what it synced.
-    pub(crate) fn has_disk(&self) -> bool {
-        !self.wiped
+    /// Whether it keeps what it synced, and may vote.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.wiped && !self.damaged && self.fate == Fate::Fine
     }
 }
 

@@ -22,7 +22,9 @@ impl Ghost {
                 Output::ReadReady { id } if matches!(cue, Cue::Read(asked) if asked == *id) => self.check_lease_read(member),
                 Output::InstallSnapshot { snapshot } => self.on_install(member, snapshot.position),
                 Output::SendSnapshot { to, message } => self.on_send(member, *to, message),
-                Output::Explain(Decision::Voted { candidate, ballot: Ballot::Pre, term }) => self.check_pre_vote(member, *term, *candidate),
+                Output::Explain(Decision::Voted { candidate, ballot: Ballot::Pre, term }) => {
+                    self.check_pre_vote(member, *term, *candidate)
+                }
                 _ => {}
             }
         }
@@ -30,6 +32,9 @@ impl Ghost {
             self.violate(Invariant::NoCrash, format!("member {} said {} things in one step", member + 1, outputs.len()));
         }
         self.check_commit(member, raft.committed());
+        if self.members[member].damaged {
+            self.check_abstention(member, raft.abstains());
+        }
         if self.members[member].leads() {
             self.check_quorum_heard(member, now);
             if matches!(cue, Cue::Received { .. }) {
@@ -65,6 +70,19 @@ impl Ghost {
         let Some(to) = self.place(to).filter(|&to| to != member) else {
             return self.violate(Invariant::NoCrash, format!("member {} sent to itself or to a stranger ({to})", member + 1));
         };
+        let takes_part = matches!(
+            message.body,
+            Body::Vote { granted: true }
+                | Body::PreVote { granted: true }
+                | Body::RequestVote { .. }
+                | Body::RequestPreVote { .. }
+        );
+        if takes_part && self.members[member].damaged {
+            self.violate(
+                Invariant::StrangersAbstain,
+                format!("member {} lost what it had synced, and takes part in a vote", member + 1),
+            );
+        }
         match &message.body {
             Body::Append { previous, entries, .. } => self.check_append_sent(member, message.term, *previous, entries),
             Body::Heartbeat { .. } | Body::InstallSnapshot { .. } => self.check_speaks_as_leader(member, message.term),

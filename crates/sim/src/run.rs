@@ -39,7 +39,8 @@ pub fn run(options: &SimOptions) -> Outcome {
     }));
     if let Err(panic) = ended {
         // Assertions of the members are invariants, too.
-        let what = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|what| (*what).to_owned()));
+        let what =
+            panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|what| (*what).to_owned()));
         world.violate(Invariant::NoCrash, format!("a member crashed: {}", what.unwrap_or_default()));
     }
     let ghost = world.ghost.borrow();

@@ -95,7 +95,14 @@ impl World {
         }
     }
 
-    fn receive(&mut self, from: usize, to: usize, number: u64, snapshot: Snapshot, chunks: &[Bytes]) -> Option<SnapshotWriter<SimDisk>> {
+    fn receive(
+        &mut self,
+        from: usize,
+        to: usize,
+        number: u64,
+        snapshot: Snapshot,
+        chunks: &[Bytes],
+    ) -> Option<SnapshotWriter<SimDisk>> {
         let process = self.process(to);
         process.receiving.insert(from, number);
         let written = process.snapshots.receive(id(from), snapshot).and_then(|mut writer| {

@@ -9,7 +9,10 @@ pub(crate) fn say(message: &Message) -> String {
         Body::RequestPreVote { last } => format!("would you vote for me in term {term}? my log ends at {last}"),
         Body::PreVote { granted } => format!("{}, I would {}vote for you in term {term}", yes(*granted), not(*granted)),
         Body::RequestVote { last, transfer } => {
-            format!("vote for me in term {term}; my log ends at {last}{}", if *transfer { "; the leader told me to stand" } else { "" })
+            format!(
+                "vote for me in term {term}; my log ends at {last}{}",
+                if *transfer { "; the leader told me to stand" } else { "" }
+            )
         }
         Body::Vote { granted } => format!("{}, I do {}vote for you in term {term}", yes(*granted), not(*granted)),
         Body::Append { previous, entries, commit } => match (entries.first(), entries.last()) {
@@ -40,5 +43,9 @@ fn not(granted: bool) -> &'static str {
 }
 
 fn with(context: &[u8]) -> String {
-    if context.is_empty() { String::new() } else { format!(" [{}]", context.iter().map(|byte| format!("{byte:02x}")).collect::<String>()) }
+    if context.is_empty() {
+        String::new()
+    } else {
+        format!(" [{}]", context.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
 }

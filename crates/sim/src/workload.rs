@@ -70,8 +70,7 @@ impl Call {
 
 impl Workload {
     pub(crate) fn new(load: Load, members: usize, mut chance: Chance) -> Workload {
-        let unused =
-            Operation { client: 0, key: 0, change: None, called: Instant::ZERO, floor: 0, outcome: Outcome::GaveUp };
+        let unused = Operation { client: 0, key: 0, change: None, called: Instant::ZERO, floor: 0, outcome: Outcome::GaveUp };
         Workload {
             load,
             operations: vec![unused],
@@ -135,14 +134,26 @@ impl Workload {
         let new = self.next_value;
         self.next_value += 1;
         // Most values that are compared with are recent, so that some swaps succeed.
-        if self.chance.one_in(1, 3) { Change::CompareAndSwap { old: new.saturating_sub(1 + self.chance.below(30)), new } } else { Change::Put(new) }
+        if self.chance.one_in(1, 3) {
+            Change::CompareAndSwap { old: new.saturating_sub(1 + self.chance.below(30)), new }
+        } else {
+            Change::Put(new)
+        }
     }
 
     /// A member answered. The client, if it waited for this and now waits for nothing more.
-    pub(crate) fn answered(&mut self, member: usize, now: Instant, op: u64, answer: &Answer<Response>, ghost: &mut Ghost) -> Option<usize> {
+    pub(crate) fn answered(
+        &mut self,
+        member: usize,
+        now: Instant,
+        op: u64,
+        answer: &Answer<Response>,
+        ghost: &mut Ghost,
+    ) -> Option<usize> {
         let operation = &mut self.operations[op as usize];
         let client = operation.client;
-        let told = |position: &Position, Response::Held(held): &Response| Outcome::Told { at: now, held: *held, index: position.index };
+        let told =
+            |position: &Position, Response::Held(held): &Response| Outcome::Told { at: now, held: *held, index: position.index };
         match answer {
             Answer::Applied(position, _) => ghost.check_answer(op, *position),
             Answer::Read(position, _) => ghost.check_read(member, operation.floor, *position),
@@ -217,7 +228,8 @@ fn check_refusal(op: u64, operation: &Operation, ghost: &mut Ghost) {
         _ => false,
     };
     if broken {
-        let what = format!("operation {op} was refused ({why:?}) when {committed} entries were committed, and was committed at {index}");
+        let what =
+            format!("operation {op} was refused ({why:?}) when {committed} entries were committed, and was committed at {index}");
         ghost.violate(Invariant::AnswersSurvive, what);
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) phase: Phase,
     /// Reused by every event.
     pub(crate) effects: crate::driver::Effects,
+    /// Members whose disks were wiped or damaged: never more than a minority.
+    pub(crate) victims: Vec<usize>,
     /// Clients have stopped to call.
     pub(crate) quiet: bool,
     /// Asks for a transfer of leadership are numbered from here downwards.
@@ -100,6 +102,8 @@ pub(crate) enum Ending {
     FastDisk(usize),
     /// The clock runs at a usual rate again.
     FairClock(usize),
+    /// Leadership is handed over again, and so often more.
+    TransferAgain(u32),
 }
 
 impl World {
@@ -128,6 +132,7 @@ impl World {
             chance,
             phase: Phase::Chaos,
             effects: Vec::new(),
+            victims: Vec::new(),
             quiet: false,
             next_transfer: u64::MAX,
             plan,
@@ -273,6 +278,7 @@ fn new_member(plan: &Plan, chance: &mut Chance) -> Member {
         interrupt_recovery: false,
         chance: chance.fork(),
         spins: 0,
+        damaged: false,
         wiped: false,
     }
 }

@@ -88,7 +88,8 @@ impl World {
         if let Err(fault) = self.process(member).log.sync() {
             return self.disk_failed(member, &fault);
         }
-        self.trace.note(self.now, (member as u64) << 8 | 4 | ticket.0 << 16, || format!("m{} synced ticket {}", member + 1, ticket.0));
+        self.trace
+            .note(self.now, (member as u64) << 8 | 4 | ticket.0 << 16, || format!("m{} synced ticket {}", member + 1, ticket.0));
         self.ghost.borrow_mut().synced(member, ticket);
         self.feed(member, Event::Persisted(ticket));
     }
@@ -97,7 +98,8 @@ impl World {
     pub(crate) fn install(&mut self, member: usize) {
         match self.process(member).arrived.take() {
             Some(sealed) => self.give_job(member, Job::Install(sealed)),
-            None => self.violate(Invariant::SnapshotsAreWhole, format!("member {} installs a snapshot that never arrived", member + 1)),
+            None => self
+                .violate(Invariant::SnapshotsAreWhole, format!("member {} installs a snapshot that never arrived", member + 1)),
         }
     }
 
@@ -115,7 +117,9 @@ impl World {
         }
         let Some(machine) = self.restore(member, &durable) else { return };
         let snapshot = durable.snapshot().clone();
-        self.trace.note(self.now, (member as u64) << 8 | 5, || format!("m{} installed the snapshot of {}", member + 1, snapshot.position));
+        self.trace.note(self.now, (member as u64) << 8 | 5, || {
+            format!("m{} installed the snapshot of {}", member + 1, snapshot.position)
+        });
         self.feed(member, Event::Installed { snapshot, machine });
     }
 
@@ -174,7 +178,9 @@ impl World {
                 if snapshot.position.index > newest {
                     process.newest = Some(durable);
                 }
-                self.trace.note(self.now, (member as u64) << 8 | 6, || format!("m{} took a snapshot of {}", member + 1, snapshot.position));
+                self.trace.note(self.now, (member as u64) << 8 | 6, || {
+                    format!("m{} took a snapshot of {}", member + 1, snapshot.position)
+                });
                 self.ghost.borrow_mut().snapshot_saved(member, snapshot.position);
                 self.feed(member, Event::SnapshotSaved(snapshot));
             }

@@ -139,6 +139,24 @@ impl File {
         self.grew = false;
     }
 
+    /// What lies on the disk is damaged, somewhere before the last byte that is not zero. False if there is nothing.
+    pub(super) fn rot(&mut self, chance: &mut Chance) -> bool {
+        let Some(last) = self.durable.iter().rposition(|&byte| byte != 0) else { return false };
+        let at = chance.below(last as u64 + 1) as usize;
+        let end = self.durable.len();
+        match chance.below(4) {
+            0 => self.durable[at] ^= 1 << chance.below(8),
+            1 => self.durable[at..end.min(at + 40)].iter_mut().for_each(|byte| *byte = chance.draw() as u8),
+            2 => {
+                let sector = at / SECTOR * SECTOR;
+                self.durable[sector..end.min(sector + SECTOR)].fill(0);
+            }
+            _ => self.durable[at..].fill(0),
+        }
+        self.seen.clone_from(&self.durable);
+        true
+    }
+
     /// Whether some write would not survive a power failure.
     pub(super) fn is_dirty(&self) -> bool {
         !self.unsynced.is_empty() || self.grew

@@ -29,7 +29,12 @@ impl Ghost {
         match self.committed.get(commit as usize - 1) {
             Some(known) if *known == fact => {}
             Some(known) => {
-                let what = format!("member {} believes ({}, {commit}) committed, others ({}, {commit})", member + 1, fact.term, known.term);
+                let what = format!(
+                    "member {} believes ({}, {commit}) committed, others ({}, {commit})",
+                    member + 1,
+                    fact.term,
+                    known.term
+                );
                 self.violate(Invariant::StateMachineSafety, what);
             }
             None => self.commit_more(member, commit),
@@ -39,7 +44,7 @@ impl Ghost {
     /// Nobody knew this to be committed before.
     fn commit_more(&mut self, member: usize, commit: u64) {
         let fact = self.members[member].log[commit as usize - 1];
-        let keepers = self.members.iter().filter(|seen| seen.keeps(commit, fact)).count();
+        let keepers = self.members.iter().filter(|seen| !seen.damaged && seen.keeps(commit, fact)).count();
         if keepers < self.majority() {
             let what = format!(
                 "member {} believes ({}, {commit}) committed, which is on {keepers} disks of {}",

@@ -62,17 +62,46 @@ impl Ghost {
         self.members[member].stranger = true;
     }
 
+    /// Some of what a member had synced is damaged. What is left of it counts for nothing until a leader has confirmed what is committed.
+    pub(crate) fn damaged(&mut self, member: usize) {
+        let seen = &mut self.members[member];
+        seen.damaged = true;
+        seen.synced = 0;
+        seen.promise = Promise::default();
+    }
+
+    /// A member that must abstain does, and once it no longer does, it holds what was committed when it started.
+    pub(crate) fn check_abstention(&mut self, member: usize, abstains: bool) {
+        let seen = &mut self.members[member];
+        if abstains {
+            return;
+        }
+        seen.damaged = false;
+        if seen.synced < seen.owed {
+            let what = format!(
+                "member {} votes again with {} entries; {} were committed when it started",
+                member + 1,
+                seen.synced,
+                seen.owed
+            );
+            self.violate(Invariant::StrangersAbstain, what);
+        }
+    }
+
     /// A process began, with what it found on its disk.
     pub(crate) fn started(&mut self, member: usize, found: &Found) {
         if self.members[member].stranger {
             let what = format!("member {} lost its disk and takes part again", member + 1);
             return self.violate(Invariant::StrangersAbstain, what);
         }
-        self.check_promise_kept(member, found.promise);
+        if !self.members[member].damaged {
+            self.check_promise_kept(member, found.promise);
+        }
         self.check_log_kept(member, found);
         let seen = &mut self.members[member];
         if found.applied.index < seen.snapshot {
-            let what = format!("the snapshot of member {} at {} was durable, now it has {}", member + 1, seen.snapshot, found.applied);
+            let what =
+                format!("the snapshot of member {} at {} was durable, now it has {}", member + 1, seen.snapshot, found.applied);
             return self.violate(Invariant::NothingGoesBack, what);
         }
         seen.alive = true;
@@ -87,6 +116,7 @@ impl Ghost {
         seen.pending.clear();
         seen.told_to_stand = 0;
         seen.lives.fill(0);
+        seen.owed = self.committed.len() as u64;
         seen.asked.fill([(0, Position::ZERO); 2]);
         self.remember_votes(member, found.promise);
     }
@@ -95,7 +125,8 @@ impl Ghost {
         let seen = &self.members[member];
         let synced = seen.promise_synced;
         let same = |promise: Promise| (promise.epoch, promise.vote) == (found.epoch, found.vote);
-        let kept = found.epoch > synced.epoch || found.epoch == synced.epoch && (synced.vote.is_none() || found.vote == synced.vote);
+        let kept =
+            found.epoch > synced.epoch || found.epoch == synced.epoch && (synced.vote.is_none() || found.vote == synced.vote);
         let made = same(synced) || seen.pending.iter().filter_map(|pending| pending.promise).any(same);
         // The commit index is a hint that a snapshot may raise, too.
         let kept = kept && (synced.committed..=self.committed.len() as u64).contains(&found.committed);

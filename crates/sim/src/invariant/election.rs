@@ -15,7 +15,13 @@ impl Ghost {
             self.violate(Invariant::NothingGoesBack, what);
         }
         if promise.epoch == before.epoch && before.vote.is_some() && promise.vote != before.vote {
-            let what = format!("member {} changed its vote in term {} from {:?} to {:?}", member + 1, promise.epoch, before.vote, promise.vote);
+            let what = format!(
+                "member {} changed its vote in term {} from {:?} to {:?}",
+                member + 1,
+                promise.epoch,
+                before.vote,
+                promise.vote
+            );
             self.violate(Invariant::OneVoteATerm, what);
         }
         if let Some(candidate) = promise.vote.filter(|_| (promise.epoch, promise.vote) != (before.epoch, before.vote)) {
@@ -31,6 +37,11 @@ impl Ghost {
             self.violate(Invariant::OneVoteATerm, what);
         }
         let Some(candidate) = self.place(candidate).filter(|&place| place != member) else { return };
+        // A member that lost its vote gives it to who has won without it.
+        let won = self.leaders.get(&term).is_some_and(|&(leader, _)| self.place(leader) == Some(candidate));
+        if self.members[member].damaged && won {
+            return;
+        }
         // The candidate's log is at least as recent as the voter's (§5.4.1).
         let (asked, last) = self.members[member].asked[candidate][0];
         let own = self.members[member].last();
@@ -45,7 +56,11 @@ impl Ghost {
         match self.votes.get(&(term, member)) {
             Some(&(voted, true)) if self.place(voted) == Some(candidate) => {}
             other => {
-                let what = format!("member {} told {} that it votes for it in term {term}, but on its disk is {other:?}", member + 1, candidate + 1);
+                let what = format!(
+                    "member {} told {} that it votes for it in term {term}, but on its disk is {other:?}",
+                    member + 1,
+                    candidate + 1
+                );
                 self.violate(Invariant::OneVoteATerm, what);
             }
         }
@@ -112,7 +127,8 @@ impl Ghost {
         let Some(&fact) = self.committed.last() else { return };
         let index = self.committed.len();
         if self.members[member].log.get(index - 1) != Some(&fact) {
-            let what = format!("leader {} with a log up to {last} lacks the committed entry ({}, {index})", member + 1, fact.term);
+            let what =
+                format!("leader {} with a log up to {last} lacks the committed entry ({}, {index})", member + 1, fact.term);
             self.violate(Invariant::LeaderCompleteness, what);
         }
     }
@@ -121,7 +137,8 @@ impl Ghost {
     pub(crate) fn check_speaks_as_leader(&mut self, member: usize, term: u64) {
         let seen = &self.members[member];
         if !seen.leads() || seen.term != term {
-            let what = format!("member {} speaks as the leader of term {term}, but is {} in {}", member + 1, seen.role, seen.term);
+            let what =
+                format!("member {} speaks as the leader of term {term}, but is {} in {}", member + 1, seen.role, seen.term);
             self.violate(Invariant::OneLeaderATerm, what);
         }
     }

@@ -9,7 +9,12 @@ impl Ghost {
     pub(crate) fn check_lease_read(&mut self, member: usize) {
         let seen = &self.members[member];
         if self.rules.lease_reads && seen.leads() && self.last_led > seen.term {
-            let what = format!("member {} served a read from its lease of term {}, but term {} has a leader", member + 1, seen.term, self.last_led);
+            let what = format!(
+                "member {} served a read from its lease of term {}, but term {} has a leader",
+                member + 1,
+                seen.term,
+                self.last_led
+            );
             self.violate(Invariant::LeaseHasOneLeader, what);
         }
     }

@@ -23,7 +23,10 @@ impl Ghost {
             && (after.index == 0 || seen.log[after.index as usize - 1].term == after.epoch)
             && entries.iter().zip(after.index + 1..).all(|(entry, index)| entry.position.index == index);
         if !fits {
-            self.violate(Invariant::LogMatching, format!("member {} put entries after {after}, which it does not hold", member + 1));
+            self.violate(
+                Invariant::LogMatching,
+                format!("member {} put entries after {after}, which it does not hold", member + 1),
+            );
             return end;
         }
         if after.index < end {
@@ -94,7 +97,8 @@ impl Ghost {
             if known.is_none_or(|&(_, hash)| hash != before) {
                 let own = self.members[member].log.get(entry.position.index as usize - 1);
                 if own.is_none_or(|fact| fact.term == entry.position.epoch) {
-                    let what = format!("member {} read {} from its log, and it is not what was written", member + 1, entry.position);
+                    let what =
+                        format!("member {} read {} from its log, and it is not what was written", member + 1, entry.position);
                     return self.violate(Invariant::LogMatching, what);
                 }
                 return;

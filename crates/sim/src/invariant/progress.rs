@@ -18,7 +18,10 @@ impl Ghost {
             seen.matched[place] = matched;
         }
         if let Some((id, matched, next, before)) = wrong {
-            let what = format!("leader {} with a log up to {last} believes {id} to match up to {matched} (before: {before}), next {next}", member + 1);
+            let what = format!(
+                "leader {} with a log up to {last} believes {id} to match up to {matched} (before: {before}), next {next}",
+                member + 1
+            );
             self.violate(Invariant::ProgressIsSound, what);
         }
     }
