@@ -346,7 +346,8 @@ impl Raft {
     /// A snapshot's message, with its bytes here: the same rules of terms.
     fn snapshot_arrived(&mut self, from: NodeId, message: Message) {
         let Body::InstallSnapshot { snapshot } = message.body else {
-            return self.explain(Decision::Nonsense { from, what: "the bytes of a snapshot with another message" });
+            self.explain(Decision::Nonsense { from, what: "the bytes of a snapshot with another message" });
+            return self.decline(Dropped::Snapshot, DropReason::Unsupported);
         };
         let position = snapshot.position;
         if message.term > NUMBER_MAX || position.index > NUMBER_MAX || position.epoch > message.term {
