@@ -26,21 +26,15 @@ pub(super) struct Index<F> {
     points: VecDeque<Point>,
     /// Whether the next append begins a point wherever it stands.
     begin: bool,
-    /// How often entries were cut off.
-    truncations: u64,
 }
 
-/// What to read for some entries.
-pub(super) struct Plan<F> {
-    /// Where each stretch begins, its file, and the last entry to take from it.
-    pub(super) stretches: Vec<(Point, Arc<F>, u64)>,
-    truncations: u64,
-}
+/// A stretch of records to read: where it begins, its file, and the last entry to take from it.
+pub(super) type Stretch<F> = (Point, Arc<F>, u64);
 
 impl<F> Index<F> {
     /// The index of a log without entries.
     pub(super) fn after(base: u64) -> Index<F> {
-        Index { base, last: base, segments: BTreeMap::new(), points: VecDeque::new(), begin: true, truncations: 0 }
+        Index { base, last: base, segments: BTreeMap::new(), points: VecDeque::new(), begin: true }
     }
 
     /// A segment from which entries can be read from now on.
@@ -52,7 +46,6 @@ impl<F> Index<F> {
     pub(super) fn append(&mut self, segment: u64, offset: u64, after: u64, count: u64) {
         if after < self.last {
             self.points.truncate(self.points.partition_point(|point| point.first <= after));
-            self.truncations += 1;
             self.begin = true;
             self.last = after;
             self.base = self.base.min(after);
@@ -80,12 +73,12 @@ impl<F> Index<F> {
 
     /// The log begins anew after `base`, in a segment that is yet to be added.
     pub(super) fn reset(&mut self, base: u64) {
-        *self = Index { truncations: self.truncations + 1, ..Index::after(base) };
+        *self = Index::after(base);
     }
 
     /// How to read the entries from `first` to `last`, or those of them that come first. Empty if `first` is not held.
-    pub(super) fn plan(&self, first: u64, last: u64, points: usize) -> Plan<F> {
-        let mut plan = Plan { stretches: Vec::new(), truncations: self.truncations };
+    pub(super) fn plan(&self, first: u64, last: u64, points: usize) -> Vec<Stretch<F>> {
+        let mut plan = Vec::new();
         let last = last.min(self.last);
         if first <= self.base || first > last {
             return plan;
@@ -97,14 +90,9 @@ impl<F> Index<F> {
                 break;
             }
             let upto = self.points.get(number + 1).map_or(self.last, |next| next.first - 1);
-            plan.stretches.push((point, Arc::clone(&self.segments[&point.segment]), upto.min(last)));
+            plan.push((point, Arc::clone(&self.segments[&point.segment]), upto.min(last)));
         }
         plan
-    }
-
-    /// Whether what was read by `plan` is still what the log says.
-    pub(super) fn confirms(&self, plan: &Plan<F>) -> bool {
-        plan.truncations == self.truncations
     }
 }
 
@@ -114,7 +102,7 @@ mod tests {
 
     fn points(index: &Index<()>, first: u64, last: u64) -> Vec<(u64, u64, u64)> {
         let plan = index.plan(first, last, 100);
-        plan.stretches.iter().map(|(point, _, upto)| (point.first, point.offset, *upto)).collect()
+        plan.iter().map(|(point, _, upto)| (point.first, point.offset, *upto)).collect()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Entries, read back from the log.
 
 use super::header::HEADER;
-use super::index::{Index, POINT_BYTES, Plan};
+use super::index::{Index, POINT_BYTES};
 use super::record::{Head, Payload, RECORD_HEADER, Seed};
 use super::segment;
 use super::window::Window;
@@ -17,8 +17,8 @@ const WINDOW: usize = 2 * POINT_BYTES as usize;
 
 /// Reads entries from the log, also while it is being written. Clones read the same log.
 ///
-/// What is read was written, synced or not, and its checksums are right; entries that were cut off before the call are never
-/// returned.
+/// What is read was written, synced or not, and its checksums are right. It is what the log said at one moment of the call: entries
+/// that were cut off before the call are never returned.
 pub struct LogReader<D: Disk> {
     disk: D,
     identity: Identity,
@@ -43,24 +43,11 @@ impl<D: Disk> LogReader<D> {
     ///
     /// The disk failed, or gave back other bytes than were written ([`io::ErrorKind::InvalidData`]).
     pub fn read(&self, first: u64, last: u64, budget: usize) -> Result<Vec<Entry>, Fault> {
-        loop {
-            let plan = self.plan(first, last, budget);
-            let entries = self.carry_out(&plan, first, budget)?;
-            // If entries were cut off meanwhile, some of these may be among them.
-            if self.index.lock().expect("the index is sound").confirms(&plan) {
-                return Ok(entries);
-            }
-        }
-    }
-
-    fn plan(&self, first: u64, last: u64, budget: usize) -> Plan<D::File> {
         let points = budget / POINT_BYTES as usize + 2;
-        self.index.lock().expect("the index is sound").plan(first, last, points)
-    }
-
-    fn carry_out(&self, plan: &Plan<D::File>, first: u64, budget: usize) -> Result<Vec<Entry>, Fault> {
+        let plan = self.index.lock().expect("the index is sound").plan(first, last, points);
         let mut found = Found { entries: Vec::new(), next: first, left: budget, full: false };
-        for (point, file, upto) in &plan.stretches {
+        // No bytes that the plan leads to are ever written over, so this is what the log said when it was made.
+        for (point, file, upto) in &plan {
             let seed = Seed::of(self.identity, point.segment);
             found.read(&**file, seed, point.offset, *upto).map_err(|source| {
                 let path = self.disk.describe(&segment::path(point.segment));
