@@ -127,8 +127,8 @@ impl World {
                 self.settle_path(from, to, outside[from], outside[to]);
             }
         }
-        for member in 0..self.members.len() {
-            match outside[member] {
+        for (member, &how) in outside.iter().enumerate() {
+            match how {
                 Outside::Full => self.heal_member(member),
                 Outside::Down => {
                     self.members[member].fate = Fate::Gone;
@@ -143,9 +143,8 @@ impl World {
 
     fn settle_path(&mut self, from: usize, to: usize, sender: Outside, receiver: Outside) {
         let fair = self.plan.fair;
-        let passes = sender == Outside::Full && receiver == Outside::Full
-            || sender == Outside::Full && receiver == Outside::Hears
-            || sender == Outside::Speaks && receiver == Outside::Full;
+        let passes =
+            matches!((sender, receiver), (Outside::Full | Outside::Speaks, Outside::Full) | (Outside::Full, Outside::Hears));
         self.network.heal(from, to, fair);
         if !passes {
             self.cut(&vec![(from, to)]);

@@ -101,7 +101,7 @@ impl Plan {
 
 /// Each class is on in half of the seeds; but a seed with too few is no test.
 fn swarm(lease_reads: bool, chance: &mut Chance) -> Vec<Fault> {
-    let usable = |fault: &&Fault| !CONSEQUENCES.contains(fault) && !(lease_reads && CLOCK_FAULTS.contains(fault));
+    let usable = |fault: &&Fault| !(CONSEQUENCES.contains(fault) || lease_reads && CLOCK_FAULTS.contains(fault));
     loop {
         let drawn: Vec<Fault> = Fault::ALL.iter().filter(usable).copied().filter(|_| chance.one_in(1, 2)).collect();
         if drawn.len() >= 6 {
