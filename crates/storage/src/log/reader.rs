@@ -77,8 +77,8 @@ impl Found {
         while self.next <= upto && !self.full {
             let head = Head::decode(window.at(offset, RECORD_HEADER)?).ok_or_else(|| bad(offset))?;
             let size = usize::try_from(head.size()).map_err(|_| bad(offset))?;
-            // A head that rotted may name any length: its record is read only if the file has so much.
-            if head.length == 0 || offset + head.size() > file.len()? {
+            // A head that rotted may name any length: a long record is read only if the file has so much.
+            if head.length == 0 || (size > WINDOW && offset + head.size() > file.len()?) {
                 return Err(bad(offset));
             }
             let record = window.at(offset, size)?;
