@@ -28,7 +28,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
+    // What is no text is no flag either, and is refused as one.
+    let arguments: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let called = arguments.first().and_then(|path| Path::new(path).file_name()).and_then(|name| name.to_str());
     match (called, arguments.get(1).map(String::as_str)) {
         // A drop-in: linked under etcd's name, the binary takes etcd's flags and nothing else.

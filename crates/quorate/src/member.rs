@@ -9,20 +9,24 @@ mod folder;
 mod given;
 mod help;
 mod nearest;
+mod systemd;
 mod value;
 
 use crate::logging;
 use fault::ConfigFault;
 use given::{Asked, Given};
-use server::etcd::RunError;
+use server::etcd::{Config, Member, RunError};
+use std::pin::pin;
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use compatibility::flag_table;
 pub(crate) use folder::{Contents, contents};
 
 /// Runs a member until it is told to stop. `arguments` are those after the program's name (or after `etcd`).
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
-    match given::read(arguments, std::env::vars()) {
+    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    match given::read(arguments, environment) {
         Ok(Asked::Help) => {
             print!("{}", help::text());
             ExitCode::SUCCESS
@@ -58,8 +62,8 @@ fn start(mut given: Given) -> Result<ExitCode, ConfigFault> {
     Ok(serve(config))
 }
 
-/// One thread for everything that waits on sockets; the log and the data have threads of their own.
-fn serve(config: server::etcd::Config) -> ExitCode {
+/// Runs the member to its end. Its threads are its own; this one only waits.
+fn serve(config: Config) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -67,7 +71,7 @@ fn serve(config: server::etcd::Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(server::etcd::run(config)) {
+    match runtime.block_on(live(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ RunError::Start(_)) => {
             tracing::error!("cannot start: {error}");
@@ -77,5 +81,34 @@ fn serve(config: server::etcd::Config) -> ExitCode {
             tracing::error!("stopped: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn live(config: Config) -> Result<(), RunError> {
+    let mut asked_to_end = pin!(asked_to_end());
+    let mut member = Member::start(config).await?;
+    let lived = tokio::select! {
+        served = async {
+            if member.ready().await {
+                systemd::notify_ready();
+            }
+            member.ended().await
+        } => Some(served),
+        () = asked_to_end.as_mut() => None,
+    };
+    match lived {
+        Some(ended) => Ok(ended?),
+        None => Ok(member.stop().await?),
+    }
+}
+
+async fn asked_to_end() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::warn!("signals cannot be caught: they end this process at once");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("asked to end by SIGTERM"),
+        _ = interrupt.recv() => tracing::info!("asked to end by SIGINT"),
     }
 }
