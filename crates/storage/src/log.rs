@@ -245,7 +245,7 @@ impl<D: Disk> Log<D> {
         self.unless_failed(|log| log.begin_anew(covered.snapshot().position))
     }
 
-    /// Syncs, and leaves a witness for the last records ([`evidence`]): for an orderly end.
+    /// Syncs, and makes the mark behind the last records durable, too: for an orderly end.
     pub fn close(mut self) -> Result<(), Fault> {
         self.sync()?;
         self.unless_failed(|log| {

@@ -99,7 +99,7 @@ fn story(seed: u64, failures: usize) {
 
 #[test]
 fn a_power_failure_takes_nothing_that_was_synced_and_invents_nothing() {
-    for seed in 0..400 {
+    for seed in 0..250 {
         story(seed, 6);
     }
 }
