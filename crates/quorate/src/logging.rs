@@ -198,17 +198,15 @@ mod tests {
 
     /// What a line looks like that goes to a file.
     fn line(console: bool) -> String {
-        let path = std::env::temp_dir().join(format!("quorate-log-{}-{console}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
+        let folder = tempfile::tempdir().expect("the temporary folder can be written");
+        let path = folder.path().join("log");
         let output = Output::open(path.to_str().expect("plain letters")).expect("the temporary folder can be written");
         let subscriber =
             tracing_subscriber::fmt().with_writer(Outputs(Mutex::new(vec![output]))).event_format(Lines { console }).finish();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(member_id = "8e9e05c52164694d", term = 2, "ready to serve \"client\" requests");
         });
-        let line = std::fs::read_to_string(&path).expect("the line was written");
-        let _ = std::fs::remove_file(&path);
-        line
+        std::fs::read_to_string(&path).expect("the line was written")
     }
 
     #[test]

@@ -24,8 +24,10 @@ use tonic::transport::Channel;
 const PUT_EVERY: Duration = Duration::from_millis(5);
 /// For how long puts are sent before the kill.
 const BEFORE: Duration = Duration::from_millis(500);
-/// For how long they are sent after it.
+/// For how long they are sent after it, and longer only while nobody leads.
 const AFTER: Duration = Duration::from_millis(2500);
+/// When a cluster without a leader is given up.
+const LEADER_WITHIN: Duration = Duration::from_secs(60);
 /// When a put is given up. Go etcd's own limit is 7 s.
 const GIVE_UP: Duration = Duration::from_secs(15);
 /// A put that is sent so soon after the signal might still meet a process that has not noticed that it is dead.
@@ -87,10 +89,17 @@ async fn round(cluster: &Cluster, leader: usize, hang: bool) -> Result<Round, St
     tokio::time::sleep(BEFORE).await;
     let killed = Instant::now();
     cluster.signal(leader, if hang { Signal::STOP } else { Signal::KILL });
-    tokio::time::sleep(AFTER).await;
+    let mut all = Vec::new();
+    loop {
+        let led = all.iter().any(|fate: &Fate| is_since(fate, killed));
+        let until = killed + if led { AFTER } else { LEADER_WITHIN };
+        match tokio::time::timeout_at(until.into(), told.recv()).await {
+            Ok(Some(fate)) => all.push(fate),
+            Ok(None) | Err(_) => break,
+        }
+    }
     // The puts that are still under way are waited for: how long they wait is what is asked.
     load.iter().for_each(tokio::task::JoinHandle::abort);
-    let mut all = Vec::new();
     while let Some(fate) = told.recv().await {
         all.push(fate);
     }
@@ -119,13 +128,18 @@ async fn puts(survivor: usize, channel: Channel, fates: mpsc::UnboundedSender<Fa
     }
 }
 
+/// Whether a put was acknowledged by a later leader than the dead one.
+fn is_since(fate: &Fate, killed: Instant) -> bool {
+    fate.error.is_none() && fate.sent >= killed + DYING
+}
+
 fn judge(fates: &[Fate], killed: Instant) -> Result<Round, String> {
     let since = |at: Instant| at.saturating_duration_since(killed);
     let acknowledged = fates.iter().filter(|fate| fate.error.is_none());
     if acknowledged.clone().all(|fate| fate.answered >= killed) {
         return Err("no put was acknowledged before the leader was killed".to_owned());
     }
-    let after = acknowledged.filter(|fate| fate.sent >= killed + DYING).map(|fate| since(fate.answered)).min();
+    let after = acknowledged.filter(|fate| is_since(fate, killed)).map(|fate| since(fate.answered)).min();
     // Those that were under way count, too.
     let concerned = || fates.iter().filter(|fate| fate.answered >= killed);
     let mut errors = BTreeMap::new();

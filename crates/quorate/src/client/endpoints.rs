@@ -61,9 +61,7 @@ pub(crate) fn remember_dev(state: &DevState) -> io::Result<()> {
 /// Takes back what this process told, unless another dev has told something else since.
 pub(crate) fn forget_dev() {
     let path = note_path();
-    if read_note(&path).is_some_and(|dev| dev.pid == std::process::id()) {
-        let _ = fs::remove_file(path);
-    }
+    if read_note(&path).is_some_and(|dev| dev.pid == std::process::id()) {}
 }
 
 /// The note of a dev whose supervisor still runs.
@@ -102,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_note_counts_while_its_writer_runs() {
-        let path = env::temp_dir().join(format!("quorate-note-{}", std::process::id()));
+        let folder = tempfile::tempdir().expect("the temporary folder can be written");
+        let path = folder.path().join("note");
         let state = |pid| DevState { pid, endpoints: vec!["http://127.0.0.1:1".to_owned()] };
         for (pid, counts) in [(std::process::id(), true), (u32::MAX, false)] {
             fs::write(&path, serde_json::to_vec(&state(pid)).expect("it is data")).expect("the temporary folder can be written");
@@ -110,6 +109,5 @@ mod tests {
         }
         fs::write(&path, "{").expect("the temporary folder can be written");
         assert_eq!(read_dev(&path), None);
-        let _ = fs::remove_file(path);
     }
 }

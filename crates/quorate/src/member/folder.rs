@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn tells_whose_data_it_is() {
-        let root = std::env::temp_dir().join(format!("quorate-contents-{}", std::process::id()));
+        let root = tempfile::tempdir().expect("the temporary folder can be written");
         for (sub, names, expected) in [
             ("absent", &[][..], Contents::Nothing),
             ("fresh", &["lost+found"], Contents::Nothing),
@@ -79,12 +79,11 @@ mod tests {
             ("zookeeper", &["version-2"], Contents::Foreign("a ZooKeeper's data (version-2)".to_owned())),
             ("else", &["thesis.tex"], Contents::Foreign("something that no member of Quorate wrote (thesis.tex)".to_owned())),
         ] {
-            let folder = root.join(sub);
+            let folder = root.path().join(sub);
             for name in names {
                 fs::create_dir_all(folder.join(name)).expect("the temporary folder can be written");
             }
             assert_eq!(contents(&folder), expected, "{sub}");
         }
-        let _ = fs::remove_dir_all(root);
     }
 }

@@ -26,7 +26,8 @@ mod tests {
 
     #[test]
     fn the_message_arrives_at_either_kind_of_socket() {
-        let path = std::env::temp_dir().join(format!("quorate-notify-{}", std::process::id()));
+        let folder = tempfile::tempdir().expect("the temporary folder can be written");
+        let path = folder.path().join("notify");
         let name = format!("quorate-notify-{}", std::process::id());
         let abstract_name = SocketAddr::from_abstract_name(&name).expect("a short name");
         for (listener, address) in [
@@ -38,6 +39,5 @@ mod tests {
             let length = listener.recv(&mut message).expect("it was sent");
             assert_eq!(&message[..length], b"READY=1");
         }
-        let _ = std::fs::remove_file(path);
     }
 }

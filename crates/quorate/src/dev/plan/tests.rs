@@ -11,11 +11,11 @@ fn options(line: &str) -> cli::Dev {
     }
 }
 
-/// A folder that is not there yet, and a base port whose neighbours are likely free.
-fn somewhere(name: &str) -> (PathBuf, u16) {
-    let dir = std::env::temp_dir().join(format!("quorate-plan-{}-{name}", std::process::id()));
-    let _ = fs::remove_dir_all(&dir);
-    (dir, free_ports(1).expect("a free port")[0].min(60_000))
+/// A folder that is not there yet, in one that is gone with the value, and a base port whose neighbours are likely free.
+fn somewhere() -> (tempfile::TempDir, PathBuf, u16) {
+    let root = tempfile::tempdir().expect("the temporary folder can be written");
+    let dir = root.path().join("dev");
+    (root, dir, free_ports(1).expect("a free port")[0].min(60_000))
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn ports_that_do_not_fit_are_refused() {
 fn a_taken_port_names_its_holder() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
-    let (dir, _) = somewhere("taken");
+    let (_root, dir, _) = somewhere();
     let options = options(&format!("--members 1 --base-port {} --dir {}", port.min(65_434), dir.display()));
     let sentence = prepare(&options, &plan(&options).expect("it fits")).expect_err("the port is taken");
     assert!(
@@ -48,7 +48,7 @@ fn a_taken_port_names_its_holder() {
 
 #[test]
 fn a_foreign_folder_is_refused_by_name_and_left_alone() {
-    let (dir, port) = somewhere("foreign");
+    let (_root, dir, port) = somewhere();
     fs::create_dir_all(dir.join("member/wal")).expect("the temporary folder can be written");
     for fresh in ["", "--fresh"] {
         let options = options(&format!("--members 1 --base-port {port} --dir {} {fresh}", dir.display()));
@@ -56,12 +56,11 @@ fn a_foreign_folder_is_refused_by_name_and_left_alone() {
         assert!(sentence.contains("holds a Go etcd's data (member)"), "{sentence}");
         assert!(dir.join("member/wal").exists());
     }
-    let _ = fs::remove_dir_all(dir);
 }
 
 #[test]
 fn a_cluster_keeps_its_shape_until_it_is_started_afresh() {
-    let (dir, port) = somewhere("shape");
+    let (_root, dir, port) = somewhere();
     let line = |members: u16| format!("--members {members} --base-port {port} --dir {}", dir.display());
     let prepare = |line: &str| {
         let options = options(line);
@@ -74,7 +73,6 @@ fn a_cluster_keeps_its_shape_until_it_is_started_afresh() {
     assert!(sentence.contains("holds a cluster of 1"), "{sentence}");
     prepare(&format!("{} --fresh", line(2))).expect("afresh");
     assert!(!dir.join("m1").exists() && dir.join("m2.yml").exists());
-    let _ = fs::remove_dir_all(dir);
 }
 
 #[test]

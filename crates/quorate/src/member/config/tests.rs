@@ -78,9 +78,9 @@ fn broken_rules_are_refused_with_key_value_and_what_would_be_right() {
 
 #[test]
 fn a_member_with_data_has_long_agreed_on_the_cluster() {
-    let folder = std::env::temp_dir().join(format!("quorate-has-data-{}", std::process::id()));
-    std::fs::create_dir_all(folder.join("log")).expect("the temporary folder can be written");
-    let config = built(&format!("--name a --data-dir {} --initial-cluster b=http://localhost:2381", folder.display()));
+    let folder = tempfile::tempdir().expect("the temporary folder can be written");
+    std::fs::create_dir_all(folder.path().join("log")).expect("the temporary folder can be written");
+    let config = built(&format!("--name a --data-dir {} --initial-cluster b=http://localhost:2381", folder.path().display()));
     assert_eq!(config.name, "a");
 }
 

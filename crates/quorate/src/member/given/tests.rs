@@ -104,16 +104,17 @@ fn values_that_mean_off_are_neither_refused_nor_warned_of() {
     assert_eq!(given.warnings, Vec::<String>::new());
 }
 
-/// A file of this text, and its path.
-fn file(name: &str, text: &str) -> String {
-    let path = std::env::temp_dir().join(format!("quorate-{}-{name}.yml", std::process::id()));
-    std::fs::write(&path, text).expect("the temporary folder can be written");
-    path.to_str().expect("a path of plain letters").to_owned()
+/// A file of this text, gone with the value, and its path.
+fn file(text: &str) -> (tempfile::NamedTempFile, String) {
+    let file = tempfile::NamedTempFile::new().expect("the temporary folder can be written");
+    std::fs::write(file.path(), text).expect("the temporary folder can be written");
+    let path = file.path().to_str().expect("a path of plain letters").to_owned();
+    (file, path)
 }
 
 #[test]
 fn a_file_excludes_flags_and_variables() {
-    let path = file("excludes", "name: 'm1'\nheartbeat-interval: 50\ndata-dir:\nlog-outputs: [stderr, /tmp/x.log]\n");
+    let (_file, path) = file("name: 'm1'\nheartbeat-interval: 50\ndata-dir:\nlog-outputs: [stderr, /tmp/x.log]\n");
     let given =
         from(&format!("--config-file {path} --name m2 --election-timeout 3000"), &[("ETCD_SNAPSHOT_COUNT", "7")]).expect("valid");
     assert_eq!((given.text("name"), given.number("heartbeat-interval"), given.text("data-dir")), ("m1", 50, ""));
@@ -126,27 +127,25 @@ fn a_file_excludes_flags_and_variables() {
 
 #[test]
 fn the_files_sections_and_spans_are_read_as_etcd_reads_them() {
-    let path = file("sections", "client-transport-security:\n  cert-file: a.pem\n");
+    let (_file, path) = file("client-transport-security:\n  cert-file: a.pem\n");
     let sentence = refused(&format!("--config-file {path}"), &[]);
     assert!(sentence.starts_with("client-transport-security.cert-file is not built yet"), "{sentence}");
 
-    let path = file(
-        "empty-section",
-        "peer-transport-security:\n  cert-file:\n  client-cert-auth: false\ngrpc-keepalive-timeout: 5000000000\n",
-    );
+    let (_file, path) =
+        file("peer-transport-security:\n  cert-file:\n  client-cert-auth: false\ngrpc-keepalive-timeout: 5000000000\n");
     let given = from(&format!("--config-file {path}"), &[]).expect("an empty certificate is none");
     assert_eq!(given.span("grpc-keepalive-timeout"), Duration::from_secs(5));
 }
 
 #[test]
 fn an_unknown_or_bad_key_of_the_file_is_named() {
-    let path = file("unknown", "heartbeat-intervall: 100\n");
+    let (_file, path) = file("heartbeat-intervall: 100\n");
     let sentence = refused(&format!("--config-file {path}"), &[]);
     assert!(
         sentence.contains("unknown key \"heartbeat-intervall\"") && sentence.ends_with("is it meant to be heartbeat-interval?"),
         "{sentence}"
     );
-    let path = file("bad", "election-timeout: soon\n");
+    let (_file, path) = file("election-timeout: soon\n");
     let sentence = refused(&format!("--config-file {path}"), &[]);
     assert_eq!(sentence, "invalid value \"soon\" for key election-timeout: expected a whole number from 0 to 4294967295");
     assert!(refused("--config-file /nowhere.yml", &[]).contains("cannot use the configuration file /nowhere.yml"));
