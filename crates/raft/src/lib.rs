@@ -89,6 +89,9 @@ type Out = Output<Message, Decision>;
 
 /// Terms and indexes above this come from nobody sane; up to here one can add to them without care.
 const NUMBER_MAX: u64 = 1 << 62;
+/// So far one message raises the term, and no further. No cluster gets there by elections, and one that lies cannot use up all the terms
+/// that there are: members on either side of such a leap meet again after a few messages.
+const LEAP_MAX: u64 = 1 << 32;
 
 /// One member's part in Raft.
 #[derive(Clone, Debug)]
@@ -280,7 +283,9 @@ impl Raft {
             return;
         }
         if term > self.term {
-            self.adopt_term(term, from);
+            if !self.adopt_term(term, from) {
+                return;
+            }
         } else if term < self.term {
             if matches!(body, Body::Append { .. } | Body::Heartbeat { .. }) {
                 self.on_late_leader(from, term);
@@ -333,8 +338,8 @@ impl Raft {
             if let Some(because) = self.lease().filter(|_| !passes_leases) {
                 return self.on_request_in_lease(request, because);
             }
-            if request.ballot == Ballot::Real {
-                self.adopt_term(request.term, request.candidate);
+            if request.ballot == Ballot::Real && !self.adopt_term(request.term, request.candidate) {
+                return;
             }
         }
         if request.ballot == Ballot::Pre {
@@ -354,7 +359,9 @@ impl Raft {
             return self.refuse_snapshot(from, position.index, DropReason::Stale);
         }
         if message.term > self.term {
-            self.adopt_term(message.term, from);
+            if !self.adopt_term(message.term, from) {
+                return self.refuse_snapshot(from, position.index, DropReason::Stale);
+            }
         } else if message.term < self.term {
             self.refuse_snapshot(from, snapshot.position.index, DropReason::Stale);
             return self.on_late_leader(from, message.term);
