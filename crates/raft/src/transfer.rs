@@ -108,7 +108,13 @@ impl Raft {
         leading.transfer = Some(Transfer { to, until: now + self.config.election_timeout, told: false, local });
         self.explain(Decision::Transfers { to, matched, last });
         self.advance_transfer();
-        self.replicate(to, false);
+        if self.role.leading().and_then(|leading| leading.transfer).is_some_and(|transfer| !transfer.told) {
+            // Nothing is proposed while it lags: what may have been lost on the way to it is not waited for.
+            if let Some(progress) = self.follower(to) {
+                progress.resume();
+            }
+            self.replicate(to, true);
+        }
     }
 
     /// The voter that is furthest ahead, of those heard lately; of equals the smallest id.
