@@ -173,8 +173,9 @@ impl Progress {
             self.next = self.next.max(upto + 1);
         }
         match self.pace {
-            // The answer to a probe: the logs agree up to `matched`, so entries may flow.
-            Pace::Probe { .. } if news || upto == self.matched => self.replicate(),
+            // The answer to a probe: the logs agree up to `matched`, so entries may flow. An old answer, or one that says nothing but
+            // its sender's term, is none: believed, it would send the search back to where it began, or to another snapshot.
+            Pace::Probe { .. } if news || upto + 1 == self.next => self.replicate(),
             Pace::Snapshot { .. } if news && self.matched >= base => self.replicate(),
             Pace::Replicate => self.free(upto),
             Pace::Probe { .. } | Pace::Snapshot { .. } => {}

@@ -135,6 +135,7 @@ impl Raft {
         // Of our own log, what has at most the hint's term: everything after it has a term that the follower's log cannot have
         // there. So a probe skips a whole term on each side (end of §5.3). A hint without a term says only where that log ends.
         let conflict = if hint.epoch > 0 { self.history.agree_by_term(hint.index, hint.epoch).index } else { hint.index };
+        let conflict = conflict.min(self.history.last().index);
         let tells = self.incarnations.get(&from).is_some_and(|&known| known != 0);
         let Some(progress) = self.follower(from) else { return };
         let matched = progress.matched();
@@ -215,10 +216,11 @@ impl Raft {
 
     fn send_append(&mut self, to: NodeId, entries: Vec<Entry>) {
         let commit = self.committed;
-        let Some(progress) = self.follower(to) else { return };
-        let next = progress.next();
-        progress.on_sent(entries.len() as u64, entries.iter().map(|entry| entry.data.len()).sum(), commit);
+        let Some(next) = self.follower(to).map(|progress| progress.next()) else { return };
+        // What precedes entries that were fetched may have been cut off since: then nothing is on its way to it.
         let Some(previous) = self.history.position(next - 1) else { return };
+        let Some(progress) = self.follower(to) else { return };
+        progress.on_sent(entries.len() as u64, entries.iter().map(|entry| entry.data.len()).sum(), commit);
         self.send(to, Body::Append { previous, entries, commit });
     }
 

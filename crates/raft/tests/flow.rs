@@ -266,3 +266,28 @@ fn committed_entries_are_never_cut() {
     follower.receive(3, 2, Body::Append { previous: at(1, 2), entries: vec![], commit: 2 });
     assert_eq!(follower.raft.last(), at(1, 2));
 }
+
+#[test]
+fn a_hint_beyond_all_logs_is_no_more_than_a_hint() {
+    let mut leader = Single::of_three(&[1, 1]);
+    leader.elect();
+    leader.receive(2, 2, Body::Refused { previous: 2, hint: at(0, u64::MAX) });
+    leader.receive(3, 2, Body::Refused { previous: 2, hint: at(u64::MAX, u64::MAX) });
+    for follower in [2, 3] {
+        assert_eq!(progress(&leader, follower).next(), 2, "one step back from what was refused");
+    }
+}
+
+#[test]
+fn an_answer_that_says_nothing_but_its_term_does_not_undo_a_search() {
+    // A member that led an older term was told of this one by 2, stood, and won it without 2; then that answer arrives.
+    let mut leader = Single::of_three(&[1, 1, 1]);
+    leader.elect();
+    assert_eq!(progress(&leader, 2).next(), 4);
+    leader.receive(2, 2, Body::Appended { upto: 0 });
+    assert_eq!((progress(&leader, 2).pace(), progress(&leader, 2).next()), (Pace::Probe { waiting: true }, 4));
+    assert_eq!(to(&leader, 2), [], "the log is not sent from its beginning to who may lack nothing");
+    // The answer to the probe itself does count, also where it is no news.
+    leader.receive(2, 2, Body::Appended { upto: 3 });
+    assert_eq!(progress(&leader, 2).pace(), Pace::Replicate);
+}
