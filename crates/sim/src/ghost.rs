@@ -107,6 +107,8 @@ pub(crate) struct Seen {
     pub(crate) stranger: bool,
     /// Some of what it had synced was damaged, and it has not been mended yet: it must abstain.
     pub(crate) damaged: bool,
+    /// What it had synced then, and may have confirmed: a leader that does not know of the loss yet counts it, and does no wrong.
+    pub(crate) lost: Vec<Fact>,
     /// What was committed when it started after that.
     pub(crate) owed: u64,
 }
@@ -145,6 +147,7 @@ impl Seen {
             asked: vec![[(0, Position::ZERO); 2]; members],
             stranger: false,
             damaged: false,
+            lost: Vec::new(),
             owed: 0,
         }
     }
@@ -161,6 +164,11 @@ impl Seen {
     /// Whether it surely keeps the entry `fact` at `index`, and everything before it.
     pub(crate) fn keeps(&self, index: u64, fact: Fact) -> bool {
         self.synced >= index && self.log.get(index as usize - 1) == Some(&fact)
+    }
+
+    /// Whether it may have confirmed that entry: it keeps it, or kept it until its disk was damaged.
+    pub(crate) fn may_have_confirmed(&self, index: u64, fact: Fact) -> bool {
+        if self.damaged { self.lost.get(index as usize - 1) == Some(&fact) } else { self.keeps(index, fact) }
     }
 }
 

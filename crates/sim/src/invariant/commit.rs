@@ -44,7 +44,7 @@ impl Ghost {
     /// Nobody knew this to be committed before.
     fn commit_more(&mut self, member: usize, commit: u64) {
         let fact = self.members[member].log[commit as usize - 1];
-        let keepers = self.members.iter().filter(|seen| !seen.damaged && seen.keeps(commit, fact)).count();
+        let keepers = self.members.iter().filter(|seen| seen.may_have_confirmed(commit, fact)).count();
         if keepers < self.majority() {
             let what = format!(
                 "member {} believes ({}, {commit}) committed, which is on {keepers} disks of {}",

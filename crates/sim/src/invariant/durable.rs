@@ -65,6 +65,10 @@ impl Ghost {
     /// Some of what a member had synced is damaged. What is left of it counts for nothing until a leader has confirmed what is committed.
     pub(crate) fn damaged(&mut self, member: usize) {
         let seen = &mut self.members[member];
+        if !seen.damaged {
+            seen.lost = seen.log.clone();
+            seen.lost.truncate(seen.synced as usize);
+        }
         seen.damaged = true;
         seen.synced = 0;
         seen.promise = Promise::default();
@@ -77,6 +81,7 @@ impl Ghost {
             return;
         }
         seen.damaged = false;
+        seen.lost = Vec::new();
         if seen.synced < seen.owed {
             let what = format!(
                 "member {} votes again with {} entries; {} were committed when it started",
