@@ -3,7 +3,7 @@
 use super::board::{Board, News, Sentence, State, wall_ms};
 use super::suggestions;
 use super::supervisor::{Supervisor, Told};
-use serde_json::json;
+use serde::Serialize;
 use std::io::Write;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -140,27 +140,50 @@ fn down(supervisor: &Supervisor, index: usize) -> String {
 /// For programs: an object a line.
 pub(super) struct Json;
 
+/// The first line.
+#[derive(Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    leader: Option<&'a str>,
+    members: Vec<Introduced<'a>>,
+}
+
+#[derive(Serialize)]
+struct Introduced<'a> {
+    name: &'a str,
+    pid: Option<u32>,
+    client: &'a str,
+    peer: &'a str,
+    dir: String,
+}
+
+/// Every other line: a member's role, term or leader is another than before.
+#[derive(Serialize)]
+struct Changed<'a> {
+    member: &'a str,
+    role: &'a str,
+    term: Option<u64>,
+    pid: Option<u32>,
+}
+
 impl Voice for Json {
     fn ready(&mut self, supervisor: &Supervisor) -> Vec<String> {
-        let members = supervisor.board.members.iter().zip(supervisor.planned()).map(|(member, planned)| {
-            json!({
-                "name": member.name,
-                "pid": member.pid(),
-                "client": member.client,
-                "peer": member.peer,
-                "dir": planned.data.display().to_string(),
-            })
+        let members = supervisor.board.members.iter().zip(supervisor.planned()).map(|(member, planned)| Introduced {
+            name: &member.name,
+            pid: member.pid(),
+            client: &member.client,
+            peer: &member.peer,
+            dir: planned.data.display().to_string(),
         });
         let leader = supervisor.board.leader().map(|leader| leader.name.as_str());
-        vec![json!({"ready": true, "leader": leader, "members": members.collect::<Vec<_>>()}).to_string()]
+        vec![line(&Ready { ready: true, leader, members: members.collect() })]
     }
 
     fn tell(&mut self, supervisor: &Supervisor, told: &Told) -> Vec<Sentence> {
         let changed = |index: usize| {
             let member = &supervisor.board.members[index];
             let term = member.report.as_ref().map(|report| report.term);
-            let line = json!({"member": member.name, "role": member.role(), "term": term, "pid": member.pid()});
-            now(line.to_string())
+            now(line(&Changed { member: &member.name, role: member.role(), term, pid: member.pid() }))
         };
         match told {
             Told::News(news) => news
@@ -177,4 +200,8 @@ impl Voice for Json {
     fn patience(&self) -> Duration {
         Duration::ZERO
     }
+}
+
+fn line(object: &impl Serialize) -> String {
+    serde_json::to_string(object).expect("names and numbers are JSON")
 }

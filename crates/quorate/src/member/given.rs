@@ -99,6 +99,8 @@ impl Given {
     }
 
     fn read_environment(&mut self, mut environment: BTreeMap<String, String>) -> Result<(), ConfigFault> {
+        // Images of containers say with it which etcd they hold; it is no wish to see the version.
+        environment.remove("ETCD_VERSION");
         for flag in flags::all() {
             let Some(value) = environment.remove(&flag.variable()) else { continue };
             if self.is_given(flag.name) {

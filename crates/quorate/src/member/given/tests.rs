@@ -44,6 +44,7 @@ fn an_unknown_flag_stops_the_start_and_names_the_nearest() {
 
 #[test]
 fn an_unknown_variable_only_warns() {
+    assert_eq!(from("", &[("ETCD_VERSION", "3.5.16")]).expect("an image's label").warnings, Vec::<String>::new());
     let given = from("", &[("ETCD_SERVICE_HOST", "10.0.0.1"), ("ETCD_NMAE", "m1"), ("PATH", "/bin")]).expect("valid");
     assert_eq!(given.warnings.len(), 2, "{:?}", given.warnings);
     assert!(given.warnings[0].contains("is it meant to be ETCD_NAME?"));
