@@ -97,10 +97,18 @@ impl Raft {
             }
             return;
         }
-        match self.role.leading().and_then(|leading| leading.transfer) {
+        let Some(leading) = self.role.leading_mut() else { return };
+        match &mut leading.transfer {
             // Asking again does not extend the time.
-            Some(current) if current.to == to => return,
-            Some(_) => self.end_transfer(DropReason::Transferring, "another target was chosen"),
+            Some(current) if current.to == to => {
+                current.local |= local;
+                return;
+            }
+            Some(current) => {
+                // Who asked here before and now wants another target knows; a drop would be taken for one of the new wish.
+                current.local &= !local;
+                self.end_transfer(DropReason::Transferring, "another target was chosen");
+            }
             None => {}
         }
         let Some(leading) = self.role.leading_mut() else { return };

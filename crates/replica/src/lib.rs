@@ -234,7 +234,9 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             return Instant::ZERO;
         }
         let machine = if self.leading { self.machine.deadline() } else { Instant::NEVER };
-        self.consensus.deadline().min(machine).min(self.waiting.deadline()).min(self.unsent.deadline()).min(self.reads.deadline())
+        let transfer = self.transfer.as_ref().map_or(Instant::NEVER, |transfer| transfer.deadline);
+        let clients = self.waiting.deadline().min(self.unsent.deadline()).min(self.reads.deadline()).min(transfer);
+        self.consensus.deadline().min(machine).min(clients)
     }
 
     /// What this member knows about itself.

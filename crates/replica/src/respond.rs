@@ -134,6 +134,9 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             refuse(request.token, Refusal::TimedOut, effects);
         }
         self.refuse_overdue_reads(effects);
+        if self.transfer.as_ref().is_some_and(|transfer| transfer.deadline <= self.now) {
+            self.end_transfer(Answer::Refused(Refusal::TimedOut), effects);
+        }
     }
 }
 

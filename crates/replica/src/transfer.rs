@@ -1,12 +1,14 @@
 //! Handing leadership over, and telling who asked how it ended.
 
 use crate::{Answer, Codec, Effect, Effects, Refusal, Replica, Token};
-use consensus::{Consensus, DropReason, Input, NodeId, Role, StateMachine};
+use consensus::{Consensus, DropReason, Input, Instant, NodeId, Role, StateMachine};
 
 /// A transfer that somebody waits for.
 pub(crate) struct Transfer {
     token: Token,
     to: Option<NodeId>,
+    /// The target may have been told to stand, and nobody may ever win: then nothing ends it but time.
+    pub(crate) deadline: Instant,
 }
 
 impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
@@ -18,20 +20,17 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         } else {
             // A later wish replaces an earlier one, as in the protocol.
             self.end_transfer(Answer::Refused(Refusal::TimedOut), effects);
-            self.transfer = Some(Transfer { token, to });
+            self.transfer = Some(Transfer { token, to, deadline: self.now + self.options.request_timeout });
             self.step(Input::TransferLeadership { to });
             return;
         };
         effects.push(Effect::Answer { token, answer });
     }
 
-    /// The role changed: the transfer has ended once another leader is known.
+    /// The role changed: the transfer has ended once a leader is known, be it this member again.
     pub(crate) fn note_leader_for_transfer(&mut self, effects: &mut Effects<C, M>) {
         let (Some(transfer), Some(leader)) = (&self.transfer, self.leader()) else { return };
-        if leader == self.me {
-            return;
-        }
-        let wanted = transfer.to.is_none_or(|to| to == leader);
+        let wanted = transfer.to.map_or(leader != self.me, |to| to == leader);
         let answer = if wanted { Answer::Transferred } else { Answer::Refused(Refusal::TimedOut) };
         self.end_transfer(answer, effects);
     }

@@ -224,6 +224,11 @@ impl Cluster {
         }
     }
 
+    /// Nobody hears from it and it hears from nobody, and no member is told.
+    fn isolate(&mut self, id: NodeId) {
+        self.silent.extend(ids().into_iter().flat_map(|peer| [(id, peer), (peer, id)]));
+    }
+
     fn write(&mut self, id: NodeId, item: &'static str) -> Token {
         self.token += 1;
         self.tell(id, Event::Requests(vec![(Token(self.token), item.into())]));
@@ -387,10 +392,17 @@ fn an_entry_that_cannot_be_understood_stops_the_member_rather_than_being_skipped
     let token = cluster.write(leader, "poison");
     cluster.advance(Duration::from_millis(500));
     assert_eq!(cluster.answer(leader, token), None);
+    let mut stopped = 0;
     for id in ids() {
-        let why = cluster.members[&id].stopped.as_deref().expect("stopped");
-        assert!(why.contains("it is poison"), "{why}");
+        let member = &cluster.members[&id];
+        // Whoever the leader could still tell of the commit stops as it does; without a quorum the last one never learns of it.
+        match member.stopped.as_deref() {
+            Some(why) => assert!(why.contains("it is poison"), "{why}"),
+            None => assert_eq!(member.replica.status().applied.index, 1, "{id} went past it"),
+        }
+        stopped += usize::from(member.stopped.is_some());
     }
+    assert!(cluster.members[&leader].stopped.is_some() && stopped >= 2, "{stopped} stopped");
 }
 
 #[test]
@@ -405,4 +417,32 @@ fn only_a_leader_hands_leadership_over_and_says_how_it_ended() {
     cluster.advance(Duration::from_millis(500));
     assert_eq!(cluster.answer(leader, Token(102)), Some(&Answer::Transferred));
     assert_eq!(cluster.leader(), follower);
+}
+
+#[test]
+fn whoever_asks_for_a_transfer_is_answered_however_it_ends() {
+    // The target was told to stand, and then nobody hears from anybody: there may never be a leader to name.
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    cluster.advance(Duration::from_millis(500));
+    for id in ids() {
+        cluster.isolate(id);
+    }
+    cluster.tell(leader, Event::TransferLeadership { token: Token(100), to: Some(follower) });
+    cluster.advance(Options::default().request_timeout);
+    assert_eq!(cluster.answer(leader, Token(100)), Some(&Answer::Refused(Refusal::TimedOut)));
+}
+
+#[test]
+fn a_later_transfer_takes_the_place_of_an_earlier_one() {
+    let mut cluster = Cluster::new(&Options::default());
+    let leader = cluster.leader();
+    let [first, second] = ids().into_iter().filter(|&id| id != leader).collect::<Vec<_>>()[..] else { unreachable!() };
+    cluster.isolate(first);
+    cluster.tell(leader, Event::TransferLeadership { token: Token(100), to: Some(first) });
+    cluster.tell(leader, Event::TransferLeadership { token: Token(101), to: Some(second) });
+    assert_eq!(cluster.answer(leader, Token(100)), Some(&Answer::Refused(Refusal::TimedOut)));
+    cluster.advance(Duration::from_millis(500));
+    assert_eq!(cluster.answer(leader, Token(101)), Some(&Answer::Transferred));
+    assert_eq!(cluster.leader(), second);
 }
