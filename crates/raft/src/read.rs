@@ -14,7 +14,7 @@
 
 use crate::mutant::Mutant;
 use crate::{Body, Decision, Raft};
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use consensus::{DropReason, Dropped, Instant, NodeId, Output, ReadId};
@@ -25,6 +25,8 @@ use core::time::Duration;
 const READS_MAX: usize = 1 << 16;
 /// The most questions of followers that wait here.
 const QUESTIONS_MAX: usize = 1 << 12;
+/// The longest context of such a question. etcd's have 8 bytes.
+const CONTEXT_BYTES_MAX: usize = 1 << 10;
 /// A question without an answer is asked again after so many heartbeat intervals (etcd: 500 ms).
 const HEARTBEATS_TO_ASK_AGAIN: u32 = 5;
 
@@ -36,7 +38,7 @@ pub(crate) struct Reads {
     /// Asked of a leader.
     asked: Option<Asked>,
     /// Until this index is applied.
-    confirmed: VecDeque<(u64, Vec<ReadId>)>,
+    confirmed: BTreeMap<u64, Vec<ReadId>>,
     /// How many there are in all, a leader's open round included.
     count: usize,
     /// Counts attempts, from a random start: no context is used twice, not even after a restart.
@@ -73,7 +75,7 @@ struct Round {
 
 impl Reads {
     pub(crate) fn new(attempts: u64) -> Reads {
-        Reads { waiting: Vec::new(), asked: None, confirmed: VecDeque::new(), count: 0, attempts }
+        Reads { waiting: Vec::new(), asked: None, confirmed: BTreeMap::new(), count: 0, attempts }
     }
 
     /// When to ask again.
@@ -98,9 +100,8 @@ impl Reads {
     /// Takes what may be answered now.
     fn ready(&mut self, applied: u64) -> Vec<ReadId> {
         let mut ready = Vec::new();
-        // Indexes ascend: each was confirmed later than those before it.
-        while self.confirmed.front().is_some_and(|&(index, _)| index <= applied) {
-            ready.extend(self.confirmed.pop_front().into_iter().flat_map(|(_, reads)| reads));
+        while let Some(first) = self.confirmed.first_entry().filter(|first| *first.key() <= applied) {
+            ready.extend(first.remove());
         }
         self.count -= ready.len();
         ready
@@ -108,9 +109,8 @@ impl Reads {
 
     fn confirm(&mut self, index: u64, reads: Vec<ReadId>) {
         if !reads.is_empty() {
-            // A member that was behind may be told a smaller index than before; the greater is as good.
-            let index = self.confirmed.back().map_or(index, |&(last, _)| index.max(last));
-            self.confirmed.push_back((index, reads));
+            // Each waits for its own: what a leader says of one read spoils no other.
+            self.confirmed.entry(index).or_default().extend(reads);
         }
     }
 }
@@ -156,6 +156,10 @@ impl Raft {
             self.explain(Decision::NotLeader { from, what: "read" });
             return;
         };
+        if context.len() > CONTEXT_BYTES_MAX {
+            self.explain(Decision::Nonsense { from, what: "its read has too long a context" });
+            return;
+        }
         if leading.rounds.waiting.len() >= QUESTIONS_MAX {
             self.explain(Decision::Nonsense { from, what: "too many reads wait already" });
             return;

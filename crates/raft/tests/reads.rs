@@ -3,7 +3,7 @@
 mod support;
 
 use bytes::Bytes;
-use consensus::{Configuration, Consensus as _, DropReason, Dropped, Input, NodeId, Output, ReadId, Role};
+use consensus::{Configuration, Consensus as _, DropReason, Dropped, Input, NodeId, Output, Position, ReadId, Role};
 use raft::{Body, Config};
 use support::{Cluster, Disk, Out, Single, at, id, millis};
 
@@ -224,4 +224,26 @@ fn without_a_target_whoever_is_furthest_ahead_takes_over() {
     leader.receive(4, 1, Body::Appended { upto: 2 });
     leader.step(Input::TransferLeadership { to: None });
     assert!(leader.sent().contains(&(4, 1, Body::TimeoutNow)));
+}
+
+#[test]
+fn a_leader_that_answers_nonsense_spoils_no_read_but_the_one_it_answered() {
+    let mut follower = Single::of_three(&[]);
+    follower.receive(2, 2, Body::Append { previous: Position::ZERO, entries: vec![support::entry(2, 1, "")], commit: 1 });
+    follower.sync();
+    follower.step(Input::Applied { position: at(2, 1) });
+    read(&mut follower, 1);
+    let context = contexts(&follower)[0].1.clone();
+    assert_eq!(ready(follower.receive(2, 2, Body::ReadIndexReady { context, index: u64::MAX })), []);
+    read(&mut follower, 2);
+    let context = contexts(&follower)[0].1.clone();
+    assert_eq!(ready(follower.receive(2, 2, Body::ReadIndexReady { context, index: 1 })), [2]);
+}
+
+#[test]
+fn a_question_too_long_to_be_kept_is_not() {
+    let mut leader = established(3, |_| {});
+    leader.receive(2, 0, Body::ReadIndex { context: vec![0; 1 << 20].into() });
+    assert_eq!(leader.decisions(), ["ignored a message of 2: its read has too long a context"]);
+    assert_eq!(contexts(&leader), [], "no round is opened for it");
 }
