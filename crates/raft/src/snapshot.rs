@@ -66,8 +66,8 @@ impl Raft {
             self.answer_append(leader, self.committed);
             return;
         }
-        let known = snapshot.configuration.members().next().is_some();
-        if known && !snapshot.configuration.contains(self.id()) {
+        // In a configuration without this member it could never vote again, nor learn of the one that takes it back.
+        if !snapshot.configuration.contains(self.id()) {
             self.refuse_snapshot(leader, position.index, DropReason::BadTarget);
             return;
         }
