@@ -11,7 +11,7 @@
 use crate::mutant::Mutant;
 use crate::role::{Candidacy, Following, Leading, PreCandidacy, Role, Uncommitted};
 use crate::vote::Request;
-use crate::{Ballot, Body, Decision, Downfall, LEAP_MAX, Progress, Raft, Unfit, Why};
+use crate::{Ballot, Body, Decision, Downfall, Progress, Raft, Unfit, Why};
 use alloc::collections::BTreeMap;
 use consensus::{DropReason, How, Instant, NodeId, Tally, Ticket};
 
@@ -166,11 +166,9 @@ impl Raft {
         }
     }
 
-    /// Enters the term `wanted`, which `from` told of, following nobody yet. False if that is too far for one message: then it is a later term
-    /// than before, but not that one, and what the message says is about another.
-    pub(crate) fn adopt_term(&mut self, wanted: u64, from: NodeId) -> bool {
-        assert!(wanted > self.term, "term went back: {wanted}");
-        let term = wanted.min(self.term.saturating_add(LEAP_MAX));
+    /// Enters `term`, which `from` told of, following nobody yet.
+    pub(crate) fn adopt_term(&mut self, term: u64, from: NodeId) {
+        assert!(term > self.term, "term went back: {term}");
         if self.role.leading().is_some() {
             let because = Downfall::HigherTerm { term, from };
             self.explain(Decision::SteppedDown { term: self.term, because });
@@ -185,7 +183,6 @@ impl Raft {
             (following.heard, following.election_at) = (heard, election_at);
         }
         self.enter_term(term, None);
-        term == wanted
     }
 
     /// A member that leads this term was heard.

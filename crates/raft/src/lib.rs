@@ -89,8 +89,9 @@ type Out = Output<Message, Decision>;
 
 /// Terms and indexes above this come from nobody sane; up to here one can add to them without care.
 const NUMBER_MAX: u64 = 1 << 62;
-/// So far one message raises the term, and no further. No cluster gets there by elections, and one that lies cannot use up all the terms
-/// that there are: members on either side of such a leap meet again after a few messages.
+/// Any term up to here is believed. No cluster gets there by elections; one that was lied to may stand there and goes on.
+const TERM_FREE: u64 = 1 << 61;
+/// Above that, a message's term may be so far ahead and no further: a single lie cannot use up the terms that are left.
 const LEAP_MAX: u64 = 1 << 32;
 
 /// One member's part in Raft.
@@ -255,7 +256,7 @@ impl Raft {
         if from == self.id() {
             return;
         }
-        if term > NUMBER_MAX {
+        if !self.believes(term) {
             return self.explain(Decision::Nonsense { from, what: "its term is beyond all counting" });
         }
         match body {
@@ -283,9 +284,7 @@ impl Raft {
             return;
         }
         if term > self.term {
-            if !self.adopt_term(term, from) {
-                return;
-            }
+            self.adopt_term(term, from);
         } else if term < self.term {
             if matches!(body, Body::Append { .. } | Body::Heartbeat { .. }) {
                 self.on_late_leader(from, term);
@@ -338,8 +337,8 @@ impl Raft {
             if let Some(because) = self.lease().filter(|_| !passes_leases) {
                 return self.on_request_in_lease(request, because);
             }
-            if request.ballot == Ballot::Real && !self.adopt_term(request.term, request.candidate) {
-                return;
+            if request.ballot == Ballot::Real {
+                self.adopt_term(request.term, request.candidate);
             }
         }
         if request.ballot == Ballot::Pre {
@@ -355,13 +354,11 @@ impl Raft {
             return self.decline(Dropped::Snapshot, DropReason::Unsupported);
         };
         let position = snapshot.position;
-        if message.term > NUMBER_MAX || position.index > NUMBER_MAX || position.epoch > message.term {
+        if !self.believes(message.term) || position.index > NUMBER_MAX || position.epoch > message.term {
             return self.refuse_snapshot(from, position.index, DropReason::Stale);
         }
         if message.term > self.term {
-            if !self.adopt_term(message.term, from) {
-                return self.refuse_snapshot(from, position.index, DropReason::Stale);
-            }
+            self.adopt_term(message.term, from);
         } else if message.term < self.term {
             self.refuse_snapshot(from, snapshot.position.index, DropReason::Stale);
             return self.on_late_leader(from, message.term);
@@ -370,6 +367,11 @@ impl Raft {
             return self.refuse_snapshot(from, snapshot.position.index, DropReason::Stale);
         }
         self.on_snapshot_arrived(from, snapshot);
+    }
+
+    /// Whether a cluster can have come to a term.
+    fn believes(&self, term: u64) -> bool {
+        term <= TERM_FREE.max(self.term.saturating_add(LEAP_MAX)).min(NUMBER_MAX)
     }
 
     /// Whether `from` can be the leader of this term, as far as this member knows (Election Safety, §5.2).
