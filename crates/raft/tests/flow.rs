@@ -296,7 +296,8 @@ fn an_answer_that_says_nothing_but_its_term_does_not_undo_a_search() {
 fn a_snapshot_of_a_cluster_without_this_member_is_not_taken() {
     for configuration in [Configuration::default(), Configuration::of([id(2), id(3)])] {
         let mut follower = Single::of_three(&[1]);
-        let message = Message { term: 3, body: Body::InstallSnapshot { snapshot: Snapshot { position: at(2, 9), configuration } } };
+        let message =
+            Message { term: 3, body: Body::InstallSnapshot { snapshot: Snapshot { position: at(2, 9), configuration } } };
         follower.step(Input::SnapshotArrived { from: id(2), message });
         let refused = Output::Drop { what: consensus::Dropped::Snapshot, reason: consensus::DropReason::BadTarget };
         assert!(follower.out.contains(&refused), "{:?}", follower.out);
