@@ -51,10 +51,14 @@ impl World {
         };
         self.quiet = true;
         let changes = self.ghost.borrow().leader_changes;
-        let last = self.last_calls(&core);
         self.let_return(&outside);
         // Whatever was asked before has been answered or refused when the requests' timeout is over.
-        let end = self.now + self.plan.replica.request_timeout.max(self.workload.patience()) + timeout * 3;
+        let end = self.now + self.plan.replica.request_timeout + timeout;
+        if !self.run_until(end) {
+            return false;
+        }
+        let last = self.last_calls(&core);
+        let end = self.now + timeout * 2;
         if !self.run_until(end) {
             return false;
         }
