@@ -214,7 +214,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             Event::SnapshotSaved(snapshot) => self.on_snapshot_saved(snapshot, effects),
             Event::SnapshotSent { to, delivered } => self.step(Input::SnapshotSent { to, delivered }),
             Event::SnapshotArrived { from, message } => self.step(Input::SnapshotArrived { from, message }),
-            Event::Installed { snapshot, machine } => self.on_installed(snapshot, machine),
+            Event::Installed { snapshot, machine } => self.on_installed(snapshot, machine, effects),
             Event::TransferLeadership { token, to } => self.on_transfer(token, to, effects),
         }
         if let Some(position) = self.owed.take() {

@@ -75,11 +75,13 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         effects.push(Effect::InstallSnapshot(snapshot));
     }
 
-    pub(crate) fn on_installed(&mut self, snapshot: Snapshot, machine: M) {
+    pub(crate) fn on_installed(&mut self, snapshot: Snapshot, machine: M, effects: &mut Effects<C, M>) {
         assert_eq!(machine.applied(), snapshot.position, "a snapshot holds something else than it says");
         self.machine = machine;
         self.configuration = snapshot.configuration.clone();
         self.since_snapshot = Since::default();
+        // What earlier leaders were given is in it or will never be; which of the two, nobody here will see.
+        self.refuse_before(snapshot.position.epoch, effects);
         self.step(Input::Installed { snapshot });
     }
 }

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use consensus::{
-    Append, Configuration, Entry, How, Instant, Link, NodeId, Persist, Position, RestoreError, Role, StateMachine, Wall,
+    Append, Configuration, Entry, How, Instant, Link, NodeId, Persist, Position, RestoreError, Role, Snapshot, StateMachine, Wall,
 };
-use raft::{Config, Message, Raft, Recovered};
+use raft::{Body, Config, Message, Raft, Recovered};
 use replica::{Answer, Codec, Decoded, Effect, Event, Options, Refusal, Replica, RequestId, Token, Undecodable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -169,7 +169,7 @@ impl Cluster {
                     Effect::FinishSnapshot(snapshot) => events.push_back(Event::SnapshotSaved(snapshot)),
                     Effect::CutLog { upto } => member.cut = upto,
                     Effect::Stop(why) => member.stopped = Some(why),
-                    Effect::ChangeRole { .. } | Effect::Explain(_) => {}
+                    Effect::ChangeRole { .. } | Effect::Explain(_) | Effect::InstallSnapshot(_) => {}
                     other => panic!("not expected here: {other:?}"),
                 }
             }
@@ -445,4 +445,21 @@ fn a_later_transfer_takes_the_place_of_an_earlier_one() {
     cluster.advance(Duration::from_millis(500));
     assert_eq!(cluster.answer(leader, Token(101)), Some(&Answer::Transferred));
     assert_eq!(cluster.leader(), second);
+}
+
+#[test]
+fn what_a_snapshot_of_a_later_leader_decided_is_not_waited_for() {
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    cluster.advance(Duration::from_millis(500));
+    cluster.isolate(follower);
+    let token = cluster.write(follower, "lost");
+    let snapshot = Snapshot { position: Position::new(9, 50), configuration: Configuration::of(ids()) };
+    let message = Message { term: 9, body: Body::InstallSnapshot { snapshot: snapshot.clone() } };
+    cluster.tell(follower, Event::SnapshotArrived { from: leader, message });
+    assert_eq!(cluster.answer(follower, token), None);
+    // It may be in the snapshot or lost with its leader; the entries that could tell will never be applied here.
+    let machine = List { items: Vec::new(), applied: snapshot.position };
+    cluster.tell(follower, Event::Installed { snapshot, machine });
+    assert_eq!(cluster.answer(follower, token), Some(&Answer::Refused(Refusal::LeaderChanged)));
 }
