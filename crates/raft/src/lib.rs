@@ -89,7 +89,7 @@ type Out = Output<Message, Decision>;
 
 /// Terms and indexes above this come from nobody sane; up to here one can add to them without care.
 const NUMBER_MAX: u64 = 1 << 62;
-/// Any term up to here is believed. No cluster gets there by elections; one that was lied to may stand there and goes on.
+/// Any term up to here is believed. No cluster gets there by elections; one that was lied to stands there and goes on.
 const TERM_FREE: u64 = 1 << 61;
 /// Above that, a message's term may be so far ahead and no further: a single lie cannot use up the terms that are left.
 const LEAP_MAX: u64 = 1 << 32;
@@ -257,7 +257,12 @@ impl Raft {
             return;
         }
         if !self.believes(term) {
-            return self.explain(Decision::Nonsense { from, what: "its term is beyond all counting" });
+            self.explain(Decision::Nonsense { from, what: "its term is beyond all counting" });
+            // One that was lied to may be a little above, and must be met.
+            if self.term < TERM_FREE && term <= NUMBER_MAX {
+                self.adopt_term(TERM_FREE, from);
+            }
+            return;
         }
         match body {
             // These speak beside the terms.
