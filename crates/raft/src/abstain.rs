@@ -14,6 +14,7 @@
 //!
 //! The leader's part is to forget what this member once confirmed: see [`crate::Progress`] and the incarnation of a link.
 
+use crate::read::HEARTBEATS_TO_ASK_AGAIN;
 use crate::{Body, Decision, Raft};
 use bytes::Bytes;
 use consensus::{Instant, NodeId, Ticket};
@@ -54,7 +55,7 @@ impl Raft {
     pub(crate) fn advance_abstention(&mut self) {
         let Some(abstention) = &self.abstention else { return };
         let leader = self.leader();
-        let patience = self.config.heartbeat_interval * 5;
+        let patience = self.config.heartbeat_interval * HEARTBEATS_TO_ASK_AGAIN;
         match &abstention.stage {
             Stage::Persisting(_) => {}
             Stage::Answered { leader, term, index } if *term == self.term => {

@@ -25,8 +25,8 @@ pub struct Config {
     pub vote_lease: bool,
     /// Stand at once when the leader's link is refused. Ignored while `lease_reads` is on.
     pub early_election: bool,
-    /// Cluster-wide: answer reads from the lease, without a round to a quorum. Trusts clocks to drift by less than
-    /// `clock_drift`.
+    /// Cluster-wide: answer reads from the lease, without a round to a quorum. Trusts clocks to drift by no more than
+    /// `clock_drift_per_mille` says.
     pub lease_reads: bool,
     /// Cluster-wide: by how much of itself a clock may run faster or slower, in thousandths. Shortens the read lease.
     pub clock_drift_per_mille: u32,

@@ -120,7 +120,7 @@ impl Progress {
         self.beat_answered = self.beat_answered.max(Some(sent));
     }
 
-    /// It answered a heartbeat: whatever probe was on its way has arrived or is lost, so another may go (R6).
+    /// It answered a heartbeat: whatever probe was on its way has arrived or is lost, so another may go.
     pub(crate) fn resume(&mut self) {
         if let Pace::Probe { waiting } = &mut self.pace {
             *waiting = false;

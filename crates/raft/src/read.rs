@@ -28,7 +28,7 @@ const QUESTIONS_MAX: usize = 1 << 12;
 /// The longest context of such a question. etcd's have 8 bytes.
 const CONTEXT_BYTES_MAX: usize = 1 << 10;
 /// A question without an answer is asked again after so many heartbeat intervals (etcd: 500 ms).
-const HEARTBEATS_TO_ASK_AGAIN: u32 = 5;
+pub(crate) const HEARTBEATS_TO_ASK_AGAIN: u32 = 5;
 
 /// This member's own reads.
 #[derive(Clone, Debug)]

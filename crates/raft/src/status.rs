@@ -78,9 +78,4 @@ impl Raft {
     pub fn transferee(&self) -> Option<NodeId> {
         self.role.leading().and_then(|leading| leading.transfer).map(|transfer| transfer.to)
     }
-
-    /// Whether a voter's lease keeps this member from voting for another now.
-    pub fn is_in_lease(&self) -> bool {
-        self.lease().is_some()
-    }
 }

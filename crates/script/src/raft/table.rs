@@ -1,4 +1,4 @@
-//! `table 1`: the table that a leader keeps of its followers (R7).
+//! `table 1`: the table that a leader keeps of its followers.
 
 use super::Raft;
 use crate::args::Args;
