@@ -60,8 +60,14 @@ pub(crate) fn remember_dev(state: &DevState) -> io::Result<()> {
 
 /// Takes back what this process told, unless another dev has told something else since.
 pub(crate) fn forget_dev() {
-    let path = note_path();
-    if read_note(&path).is_some_and(|dev| dev.pid == std::process::id()) {}
+    forget(&note_path());
+}
+
+fn forget(path: &Path) {
+    if read_note(path).is_some_and(|dev| dev.pid == std::process::id()) {
+        // One that stays is void anyhow once this process is gone.
+        let _ = fs::remove_file(path);
+    }
 }
 
 /// The note of a dev whose supervisor still runs.
@@ -109,5 +115,17 @@ mod tests {
         }
         fs::write(&path, "{").expect("the temporary folder can be written");
         assert_eq!(read_dev(&path), None);
+    }
+
+    #[test]
+    fn a_dev_takes_back_its_own_note_and_no_other() {
+        let folder = tempfile::tempdir().expect("the temporary folder can be written");
+        let path = folder.path().join("note");
+        for (pid, stays) in [(std::process::id(), false), (u32::MAX, true)] {
+            let state = DevState { pid, endpoints: vec!["http://127.0.0.1:1".to_owned()] };
+            fs::write(&path, serde_json::to_vec(&state).expect("it is data")).expect("the temporary folder can be written");
+            forget(&path);
+            assert_eq!(path.exists(), stays, "{pid}");
+        }
     }
 }
