@@ -11,14 +11,14 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("heartbeat-interval", Kind::Number(u32::MAX as u64), "100", "Milliseconds between a leader's heartbeats."),
     flag("election-timeout", Kind::Number(u32::MAX as u64), "1000", "Milliseconds of silence after which an election begins."),
     flag("initial-election-tick-advance", Kind::Bool, "true", "Whether the first election comes early.")
-        .warned("time is measured here and not counted in ticks, and a first election always comes within one election timeout"),
+        .warned("there are no ticks here: a first election always comes after one to two election timeouts"),
     flag("listen-peer-urls", Kind::Urls, "http://localhost:2380", "Where it listens for other members."),
     flag("listen-client-urls", Kind::Urls, "http://localhost:2379", "Where it listens for clients."),
     flag("listen-client-http-urls", Kind::Urls, "", "Where it listens for clients' HTTP, if apart from gRPC."),
     flag("listen-metrics-urls", Kind::Urls, "", "Where it answers for metrics and health beside the client port."),
     flag("max-snapshots", Kind::Number(u32::MAX as u64), "5", "How many snapshot files are kept.")
         .gone_in_36()
-        .warned("the newest snapshot is kept, and older ones go once a newer one is durable"),
+        .warned("the two newest snapshots are kept, and older ones go once a newer one is durable"),
     flag("max-wals", Kind::Number(u32::MAX as u64), "5", "How many log files are kept.")
         .warned("the log is kept as far back as followers may need it, and cut behind a durable snapshot"),
     flag("config-file", Kind::Text, "", "A YAML file; with it, flags and ETCD_* variables are ignored.").not_in_file(),
