@@ -26,7 +26,7 @@ pub fn run_one(options: &SimOptions) -> ExitCode {
 
 /// Runs many seeds and prints what was violated, and one closing line. Fails if an invariant was violated.
 pub fn run_many(seeds: RangeInclusive<u64>, options: &SimOptions) -> ExitCode {
-    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2));
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let (total, mut ended, mut bad) = (seeds.clone().count(), 0, 0);
     let show = io::stderr().is_terminal();
     let summary = search(seeds, options, threads, |outcome| {
