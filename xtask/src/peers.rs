@@ -22,7 +22,7 @@ use std::process::Command;
 struct Peer {
     /// What it is called in `target/peers`, without the version.
     name: &'static str,
-    /// The version that `reference` facts and expected outputs are about.
+    /// The version that tests expect to see.
     version: &'static str,
     /// The Debian release that carries that version.
     suite: &'static str,

@@ -4,7 +4,7 @@ use consensus::{NodeId, Position};
 use core::fmt;
 use core::time::Duration;
 
-/// A decision and its reason. What `quorate why` and the dashboard tell people.
+/// A decision and its reason. What the log, the journal and `quorate dev` tell people.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Decision {
     /// It asked for votes, or for pre-votes.
@@ -92,7 +92,7 @@ pub enum Decision {
         /// Why.
         because: Downfall,
     },
-    /// A leader of an older term was told of ours (reference: the stuck candidate is freed).
+    /// A leader of an older term was told of ours, which frees a stuck candidate (etcd PR #5468).
     ToldOfTerm {
         /// Whom.
         leader: NodeId,
