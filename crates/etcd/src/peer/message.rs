@@ -25,8 +25,9 @@ use raft::{Body, Message};
 /// What the context of a vote request says when the leader itself told the sender to stand.
 const CAMPAIGN_TRANSFER: &[u8] = b"CampaignTransfer";
 
-/// The most entries in a message. etcd sends at most a mebibyte of them, an entry having at least six bytes.
-const ENTRIES_MAX: u64 = 1 << 20;
+/// The most entries in a message. etcd sends at most a mebibyte of them, an entry having at least six bytes. (In memory each takes a
+/// hundred.)
+pub(super) const ENTRIES_MAX: u64 = 1 << 18;
 
 /// A message between two members.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,7 +10,7 @@
 //! and the index of the last entry sent. The first append on a connection is therefore a full one.
 
 use super::frame::{LIMIT, consume, framed};
-use super::message::{self, Envelope, Received, follow};
+use super::message::{self, ENTRIES_MAX, Envelope, Received, follow};
 use super::raftpb::{entry_size, write_entry};
 use crate::Malformed;
 use crate::pb::raftpb as pb;
@@ -95,6 +95,7 @@ struct Partial {
     previous: Position,
     last: Position,
     missing: u64,
+    bytes: u64,
     entries: Vec<Entry>,
 }
 
@@ -151,9 +152,12 @@ impl Decoder {
     fn begin_entries(&mut self) -> Result<Option<Received>, Malformed> {
         let Some(count) = number(&self.buffer[1..]) else { return Ok(None) };
         consume(&mut self.buffer, 1 + NUMBER);
+        if count > ENTRIES_MAX {
+            return Err(Malformed::TooLong { what: "an append's entries", unit: "entries", length: count, limit: ENTRIES_MAX });
+        }
         // The count is only believed as entries arrive.
         let (previous, last) = (self.told, self.told);
-        self.partial = Some(Partial { previous, last, missing: count, entries: Vec::new() });
+        self.partial = Some(Partial { previous, last, missing: count, bytes: 0, entries: Vec::new() });
         self.entries()
     }
 
@@ -163,6 +167,10 @@ impl Decoder {
             let Some(frame) = framed(&self.buffer, "entry", LIMIT)? else { return Ok(None) };
             let entry = pb::Entry::decode(frame).map_err(|source| Malformed::Protobuf { what: "raftpb.Entry", source })?;
             let length = frame.len();
+            partial.bytes += length as u64;
+            if partial.bytes > LIMIT {
+                return Err(Malformed::TooLong { what: "an append", unit: "bytes", length: partial.bytes, limit: LIMIT });
+            }
             let entry = follow(partial.last, self.told.epoch, entry)?;
             partial.last = entry.position;
             partial.missing -= 1;
