@@ -86,6 +86,10 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
                 EntryKind::Command => {
                     // What cannot be understood is refused by silence: its sender's own deadline answers the client.
                     let Ok((id, request)) = self.codec.decode_request(&data) else { continue };
+                    // So is what finds no room, whoever sent so much.
+                    if self.unsent.bytes() > self.options.waiting_bytes_max {
+                        continue;
+                    }
                     let deadline = self.now + self.options.request_timeout;
                     self.unsent.push(Request { id, token: None, deadline, encoded: data, request });
                 }
