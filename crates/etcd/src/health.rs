@@ -10,11 +10,6 @@
 use crate::json::{self, Health};
 use std::fmt::Write;
 
-/// The checks of `/livez`: the process answers.
-pub const LIVEZ: &[&str] = &[SERIALIZABLE_READ];
-/// The checks of `/readyz`: the cluster answers.
-pub const READYZ: &[&str] = &[DATA_CORRUPTION, SERIALIZABLE_READ, LINEARIZABLE_READ];
-
 /// No CORRUPT alarm is raised.
 pub const DATA_CORRUPTION: &str = "data_corruption";
 /// A local read succeeds.
