@@ -5,11 +5,11 @@ use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::machine::{Command, Map};
 use crate::member::{Done, Job, Work};
-use crate::network::Fate;
+use crate::network::{Fate, Stream};
 use crate::watch::Watched;
 use crate::world::{Occasion, World, id, place};
 use consensus::{Instant, Wall};
-use raft::Message;
+use raft::{Body, Message};
 use replica::{Answer, Effect, Event};
 use std::time::Duration;
 
@@ -74,7 +74,8 @@ impl World {
     fn send(&mut self, from: usize, to: usize, message: Message) {
         let from_life = self.members[from].life;
         let losses = self.network.path(from, to).losses;
-        match self.network.send(self.now, from, to) {
+        let stream = if matches!(message.body, Body::Append { .. }) { Stream::Appends } else { Stream::Others };
+        match self.network.send(self.now, from, to, stream) {
             Fate::Cut => {}
             Fate::Dropped => self.fault(Fault::Drop, || format!("m{} to m{}: {}", from + 1, to + 1, crate::words::say(&message))),
             Fate::Arrives { at, again, reordered, delayed } => {
@@ -88,7 +89,7 @@ impl World {
                     self.faults.count(Fault::Delay);
                 }
                 // What is forwarded beside the log travels at most once: its stream does not double, and nobody could tell.
-                if let Some(again) = again.filter(|_| !matches!(message.body, raft::Body::Propose { .. })) {
+                if let Some(again) = again.filter(|_| !matches!(message.body, Body::Propose { .. })) {
                     self.faults.count(Fault::Duplicate);
                     let message = message.clone();
                     self.agenda.put(again, Occasion::Deliver { from, to, from_life, losses, message });

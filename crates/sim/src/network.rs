@@ -17,8 +17,8 @@ pub(crate) struct Path {
     /// For how many reasons nothing passes.
     cuts: u32,
     pub(crate) weather: Weather,
-    /// When the last message arrives, so that the next does not overtake it.
-    last: Instant,
+    /// When the last message of each stream arrives, so that the next does not overtake it.
+    last: [Instant; 2],
     /// What the receiving end believes of the link: the sender's life, or that it does not stand.
     pub(crate) view: View,
     /// Counts how often the receiving end was told that the link is gone: what was sent before must not arrive after.
@@ -60,6 +60,15 @@ impl Weather {
     }
 }
 
+/// Messages travel by two streams, as between etcd's members: neither waits for the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stream {
+    /// Appends.
+    Appends,
+    /// Everything else.
+    Others,
+}
+
 /// What becomes of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
@@ -84,7 +93,7 @@ const MILLION: u64 = 1_000_000;
 
 impl Network {
     pub(crate) fn new(members: usize, weather: Weather, chance: Chance) -> Network {
-        let path = Path { cuts: 0, weather, last: Instant::ZERO, view: View::Unknown, losses: 0 };
+        let path = Path { cuts: 0, weather, last: [Instant::ZERO; 2], view: View::Unknown, losses: 0 };
         Network { members, paths: vec![path; members * members], chance }
     }
 
@@ -125,7 +134,7 @@ impl Network {
     }
 
     /// What becomes of a message that leaves now.
-    pub(crate) fn send(&mut self, now: Instant, from: usize, to: usize) -> Fate {
+    pub(crate) fn send(&mut self, now: Instant, from: usize, to: usize, stream: Stream) -> Fate {
         let chance = &mut self.chance;
         let path = &mut self.paths[from * self.members + to];
         if path.cuts > 0 {
@@ -139,10 +148,13 @@ impl Network {
         let delay = if delayed { heavy(chance) } else { chance.between(low, high) };
         let reordered = reorder > 0 && chance.one_in(reorder, MILLION);
         let at = if reordered {
-            now + delay + chance.between(Duration::ZERO, Duration::from_millis(50))
+            // Most are overtaken by a few, some by all that happens in a second.
+            let held = [5, 50, 1_000][chance.below(3) as usize];
+            now + delay + chance.between(Duration::ZERO, Duration::from_millis(held))
         } else {
-            path.last = path.last.max(now + delay);
-            path.last
+            let last = &mut path.last[stream as usize];
+            *last = (*last).max(now + delay);
+            *last
         };
         let again = (duplicate > 0 && chance.one_in(duplicate, MILLION))
             .then(|| at + chance.between(Duration::ZERO, Duration::from_millis(500)));
@@ -166,14 +178,16 @@ mod tests {
         let mut network = Network::new(2, weather, Chance::new(5));
         let mut last = Instant::ZERO;
         for step in 0..1_000 {
-            let Fate::Arrives { at, again: None, .. } = network.send(Instant::from_nanos(step), 0, 1) else { panic!() };
+            let Fate::Arrives { at, again: None, .. } = network.send(Instant::from_nanos(step), 0, 1, Stream::Others) else {
+                panic!()
+            };
             assert!(at >= last);
             last = at;
         }
         network.cut(0, 1);
         network.cut(0, 1);
         network.mend(0, 1);
-        assert_eq!(network.send(Instant::ZERO, 0, 1), Fate::Cut);
+        assert_eq!(network.send(Instant::ZERO, 0, 1, Stream::Others), Fate::Cut);
         assert!(network.passes(1, 0) && !network.connects(0, 1));
     }
 }
