@@ -23,7 +23,7 @@ use std::sync::mpsc::Sender;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use storage::{Disk, DurableSnapshot};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Sleep, sleep};
 use tracing::{error, info};
 
@@ -32,6 +32,9 @@ const BATCH: usize = 1024;
 
 /// How long a peer that could not be sent a snapshot waits for the next attempt.
 const SNAPSHOT_PAUSE: Duration = Duration::from_secs(1);
+
+/// So many notes wait for the journal. What is decided while a disk hangs longer than that stands in the log only.
+const NOTES_MAX: usize = 1024;
 
 /// What comes in.
 pub(crate) struct Inputs<D: Disk> {
@@ -63,6 +66,7 @@ pub(crate) struct ReplicaTask<D: Disk> {
     newest: Option<DurableSnapshot<D>>,
     waiting: HashMap<Token, Waiting>,
     next_token: u64,
+    notes: Arc<Semaphore>,
     effects: Vec<Effect>,
     timer: Pin<Box<Sleep>>,
     timer_at: Instant,
@@ -97,6 +101,7 @@ impl<D: Disk> ReplicaTask<D> {
             newest,
             waiting: HashMap::new(),
             next_token: 0,
+            notes: Arc::new(Semaphore::new(NOTES_MAX)),
             effects: Vec::new(),
             timer: Box::pin(sleep(Duration::ZERO)),
             timer_at: Instant::ZERO,
@@ -322,7 +327,9 @@ impl<D: Disk> ReplicaTask<D> {
         info!("{text}");
         let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
         self.outputs.board.note_decision(wall, text.clone());
-        self.tell_data(DataCommand::Note { wall_ms, text });
+        if let Ok(room) = self.notes.clone().try_acquire_owned() {
+            self.tell_data(DataCommand::Note { wall_ms, text, room });
+        }
     }
 
     fn note_status(&self) {

@@ -8,6 +8,7 @@ use consensus::{Fetch, Snapshot};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use storage::{Disk, DurableSnapshot, Journal, LogReader, SnapshotReader, SnapshotWriter, Snapshots};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{info, warn};
 
@@ -24,8 +25,8 @@ pub(crate) enum DataCommand<D: Disk> {
     Finish(Snapshot),
     /// A peer's snapshot is in force: make a machine of it.
     Restore(DurableSnapshot<D>),
-    /// Write a line into the journal.
-    Note { wall_ms: u64, text: String },
+    /// Write a line into the journal. Until then it takes `room`.
+    Note { wall_ms: u64, text: String, room: OwnedSemaphorePermit },
 }
 
 /// The data thread. It ends, after what it was told to do, when all senders are gone.
@@ -98,7 +99,7 @@ impl<D: Disk> Keeper<D> {
                 self.snapshots.remove_older(SNAPSHOTS_KEPT)?;
                 Ok(Some(DiskEvent::installed(durable, machine)))
             }
-            DataCommand::Note { wall_ms, text } => {
+            DataCommand::Note { wall_ms, text, room: _room } => {
                 // The journal is for people: that it cannot be written is no reason to stop.
                 if let Err(fault) = self.journal.append(wall_ms, &text) {
                     warn!(%fault, "could not write to the journal");
