@@ -49,9 +49,11 @@ impl Posts {
         if self.waiting.load(Ordering::Relaxed) + size > BYTES_MAX {
             return false;
         }
+        // Counted before a worker can take it, and count it off.
+        self.waiting.fetch_add(size, Ordering::Relaxed);
         let taken = self.queue.try_send(message).is_ok();
-        if taken {
-            self.waiting.fetch_add(size, Ordering::Relaxed);
+        if !taken {
+            self.waiting.fetch_sub(size, Ordering::Relaxed);
         }
         taken
     }
