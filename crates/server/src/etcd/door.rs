@@ -1,7 +1,7 @@
 //! How clients' requests reach the replica, and answers come back.
 //!
-//! The queue has no bound of its own: the replica takes everything from it each time that it runs, on the same thread as the
-//! connections that fill it, and refuses what is over its bound in bytes.
+//! The queue has no bound of its own: the replica empties it, a batch each time that it runs, on the same thread as the connections
+//! that fill it, and refuses what is over its own bounds.
 
 use super::view::{MembershipView, Soon};
 use consensus::NodeId;

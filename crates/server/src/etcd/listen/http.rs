@@ -96,7 +96,7 @@ async fn version(port: &ClientPort) -> Response<Body> {
     text(StatusCode::OK, JSON, json::to_string(&Versions { server: SERVER.to_owned(), cluster }))
 }
 
-/// What this member knows about itself, for `quorate dev` and `quorate why`.
+/// What this member knows about itself, for `quorate dev` and for people.
 #[derive(Serialize)]
 struct StatusJson {
     name: String,
