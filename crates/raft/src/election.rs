@@ -132,9 +132,11 @@ impl Raft {
 
     /// An answer to a request of this candidacy.
     pub(crate) fn on_answer(&mut self, from: NodeId, ballot: Ballot, granted: bool) {
+        let id = self.id();
         let answers = match (&mut self.role, ballot) {
             (Role::PreCandidate(candidacy), Ballot::Pre) => &mut candidacy.answers,
-            (Role::Candidate(candidacy), Ballot::Real) => &mut candidacy.answers,
+            // Nobody was asked before its own vote was on disk, so nobody can have answered.
+            (Role::Candidate(candidacy), Ballot::Real) if candidacy.answers.contains_key(&id) => &mut candidacy.answers,
             // A late answer to a role that was left.
             _ => return,
         };

@@ -332,3 +332,20 @@ fn a_message_from_oneself_or_of_no_term_is_ignored() {
         assert_eq!((member.raft.term(), member.raft.leader()), (1, None), "term {term} of {from}");
     }
 }
+
+#[test]
+fn nobody_answers_before_anybody_was_asked() {
+    let mut config = Config::new(id(1));
+    config.pre_vote = false;
+    let mut candidate = Single::new(config, Disk::default().recovered(Configuration::of((1..=3).map(NodeId))));
+    candidate.time_out();
+    let stood = candidate.out.clone();
+    for liar in [2, 3] {
+        candidate.receive(liar, 1, Body::Vote { granted: true });
+    }
+    assert_eq!(candidate.raft.role(), Role::Candidate, "its own vote is not on disk, so its requests have not left");
+    candidate.out = stood;
+    candidate.sync();
+    candidate.receive(2, 1, Body::Vote { granted: true });
+    assert_eq!(candidate.raft.role(), Role::Leader);
+}
