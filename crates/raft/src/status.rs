@@ -59,11 +59,6 @@ impl Raft {
         self.applied
     }
 
-    /// The last entry that is synced here.
-    pub fn synced(&self) -> u64 {
-        self.disk.synced()
-    }
-
     /// The members.
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
@@ -72,10 +67,5 @@ impl Raft {
     /// What a leader knows about each of the others, in order of id. Empty on everybody else.
     pub fn progress(&self) -> impl Iterator<Item = (NodeId, &Progress)> {
         self.role.leading().into_iter().flat_map(|leading| &leading.progress).map(|(&id, progress)| (id, progress))
-    }
-
-    /// The member that leadership is being handed to.
-    pub fn transferee(&self) -> Option<NodeId> {
-        self.role.leading().and_then(|leading| leading.transfer).map(|transfer| transfer.to)
     }
 }
