@@ -4,6 +4,7 @@ mod address;
 mod announce;
 mod assemble;
 mod birth;
+mod budget;
 mod clock;
 mod codec;
 mod config;

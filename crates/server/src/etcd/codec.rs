@@ -6,11 +6,12 @@ use consensus::{Entry, EntryKind, NodeId};
 use etcd::codec;
 use etcd::request_id::RequestIds;
 use keyspace::{Command, Keyspace, MemberChange};
+use raft::{Body, Message};
 use replica::{Decoded, RequestId, Undecodable};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// etcd's log entries. Counts what goes by: each entry is decoded once, when it is applied.
+/// etcd's log entries. Counts what goes by when it is applied.
 pub(crate) struct EtcdCodec {
     ids: RequestIds,
     metrics: Arc<Metrics>,
@@ -48,16 +49,34 @@ impl replica::Codec for EtcdCodec {
     }
 
     fn decode(&self, entry: &Entry) -> Result<Decoded<Command>, Undecodable> {
-        let codec::Decoded { id, command } = codec::decode(entry).map_err(|why| Undecodable(why.to_string()))?;
+        let codec::Decoded { id, command } = applicable(entry)?;
         match &command {
             Some(Command::Put(_)) => self.metrics.put(),
             Some(Command::DeleteRange(_)) => self.metrics.delete(),
             Some(Command::Txn(_)) => self.metrics.txn(),
-            Some(Command::Member(change)) if id.is_some() => refuse_change(change)?,
             _ => {}
         }
         Ok(Decoded { id: id.map(|id| RequestId(id.into())), command })
     }
+}
+
+/// Whether a message's entries could be applied here. One that could not would stop this member for good once it was committed, so it is
+/// not even taken into the log: the message counts as lost.
+pub(crate) fn check(message: &Message) -> Result<(), Undecodable> {
+    match &message.body {
+        Body::Append { entries, .. } => entries.iter().try_for_each(|entry| applicable(entry).map(drop)),
+        _ => Ok(()),
+    }
+}
+
+/// What an entry says, if it can be applied here.
+fn applicable(entry: &Entry) -> Result<codec::Decoded, Undecodable> {
+    let decoded = codec::decode(entry).map_err(|why| Undecodable(why.to_string()))?;
+    match &decoded {
+        codec::Decoded { id: Some(_), command: Some(Command::Member(change)) } => refuse_change(change)?,
+        _ => {}
+    }
+    Ok(decoded)
 }
 
 /// The protocol does not change its quorum yet. A member that passed over a change that others carry out would count another quorum

@@ -9,11 +9,13 @@
 mod authority;
 mod cluster;
 mod context;
+pub(crate) mod descriptors;
 mod grpc;
 mod health;
 mod http;
 mod kv;
 mod maintenance;
+mod metered;
 mod unbuilt;
 
 pub(crate) use context::ClientPort;
@@ -35,13 +37,13 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::{debug, warn};
 
 /// What a client may send on one stream, and on all of a connection, before it has to wait.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// How long a client may take to send the head of a request.
+/// How long a client may take to send the head of a request, or to show which HTTP it speaks.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a client port answers.
@@ -102,11 +104,13 @@ impl Listeners {
     pub(crate) fn open(&self, peers: PeerPort, clients: ClientPort) {
         self.gate.open(peers);
         let services = Arc::new(Services::new(Arc::new(clients)));
+        let places = descriptors::for_clients();
         let listeners = std::mem::take(&mut *self.clients.lock().expect("nobody panics while holding it"));
         let connected = self.connected.lock().expect("nobody panics while holding it").clone();
         for (listener, offer) in listeners {
             let Some(connected) = connected.clone() else { return };
-            tokio::spawn(accept(listener, offer, services.clone(), self.closing.subscribe(), connected));
+            let accepting = accept(listener, offer, services.clone(), self.closing.subscribe(), connected, places.clone());
+            tokio::spawn(accepting);
         }
     }
 
@@ -129,16 +133,25 @@ async fn accept(
     services: Arc<Services>,
     mut closing: watch::Receiver<bool>,
     connected: mpsc::Sender<Infallible>,
+    places: Arc<Semaphore>,
 ) {
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accepting = async {
+            // Who finds no place waits outside: the kernel keeps the queue.
+            let place = places.clone().acquire_owned().await.expect("never closed");
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            accepted = accepting => accepted,
             () = closed(&mut closing) => return,
         };
         match accepted {
             Ok((socket, _)) => {
                 let conversation = converse(socket, offer, services.clone(), closing.clone(), connected.clone());
-                tokio::spawn(conversation);
+                tokio::spawn(async move {
+                    let _place = place;
+                    conversation.await;
+                });
             }
             Err(error) => {
                 // Out of file descriptors, most likely: they come back.
@@ -173,7 +186,7 @@ async fn converse(
             })
         }
     });
-    let mut conversation = pin!(http.serve_connection(TokioIo::new(Mended::new(socket)), service));
+    let mut conversation = pin!(http.serve_connection(TokioIo::new(Mended::new(socket, HEAD_PATIENCE)), service));
     let ended = tokio::select! {
         ended = &mut conversation => ended,
         () = closed(&mut closing) => {

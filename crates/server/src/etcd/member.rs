@@ -285,8 +285,7 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
 
     let transport = Transport::start(shared, cluster.others(me), &peer_events);
     let snapshotting = Arc::new(Snapshotting::new(snapshots));
-    let peer_port =
-        PeerPort { transport: transport.clone(), membership: Arc::new(door.clone()), snapshots: snapshotting.clone() };
+    let peer_port = PeerPort::new(transport.clone(), Arc::new(door.clone()), snapshotting.clone());
     let client_port = ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), metrics.clone());
     listeners.open(peer_port, client_port);
 

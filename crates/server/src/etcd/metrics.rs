@@ -58,6 +58,7 @@ pub(crate) struct Metrics {
     peer_sent: Family<PeerLabel<To>, Counter>,
     peer_received: Family<PeerLabel<From_>, Counter>,
     peer_send_failures: Family<PeerLabel<To>, Counter>,
+    peer_receive_failures: Family<PeerLabel<From_>, Counter>,
     snapshots_sent: Family<PeerLabel<To>, Number>,
     snapshot_failures: Family<PeerLabel<To>, Number>,
 }
@@ -117,6 +118,7 @@ impl Metrics {
             peer_sent: gauge(r, "etcd_network_peer_sent_bytes", "Bytes sent to peers"),
             peer_received: gauge(r, "etcd_network_peer_received_bytes", "Bytes received from peers"),
             peer_send_failures: gauge(r, "etcd_network_peer_sent_failures", "Messages that could not be sent"),
+            peer_receive_failures: gauge(r, "etcd_network_peer_received_failures", "Messages that could not be understood"),
             snapshots_sent: gauge(r, "etcd_network_snapshot_send_success", "Snapshots that arrived"),
             snapshot_failures: gauge(r, "etcd_network_snapshot_send_failures", "Snapshots that did not arrive"),
             registry,
@@ -227,6 +229,10 @@ impl Metrics {
 
     pub(crate) fn peer_received(&self, from: NodeId, bytes: usize) {
         self.peer_received.get_or_create(&PeerLabel::new(from)).inc_by(bytes as u64);
+    }
+
+    pub(crate) fn peer_receive_failed(&self, from: NodeId) {
+        self.peer_receive_failures.get_or_create(&PeerLabel::new(from)).inc();
     }
 
     pub(crate) fn peer_send_failed(&self, to: NodeId, heartbeat: bool) {

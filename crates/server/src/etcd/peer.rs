@@ -11,6 +11,7 @@
 //!                 └────── listen ◀── POST
 //! ```
 
+mod body;
 mod dial;
 mod framing;
 pub(crate) mod http;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use consensus::{Configuration, NodeId, Snapshot, StateMachine};
 use std::sync::{Arc, Mutex};
 use storage::{Disk, SealedSnapshot, SnapshotWriter, Snapshots};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 /// How many pieces wait between the network and the disk.
@@ -18,11 +18,13 @@ pub(crate) struct Snapshotting<D: Disk> {
     snapshots: Snapshots<D>,
     /// The one that is here whole and not yet in force.
     arrived: Arc<Mutex<Option<SealedSnapshot<D>>>>,
+    /// One arrives at a time: each takes a machine's memory and the disk's room.
+    arriving: Arc<Semaphore>,
 }
 
 impl<D: Disk> Snapshotting<D> {
     pub(crate) fn new(snapshots: Snapshots<D>) -> Snapshotting<D> {
-        Snapshotting { snapshots, arrived: Arc::default() }
+        Snapshotting { snapshots, arrived: Arc::default(), arriving: Arc::new(Semaphore::new(1)) }
     }
 
     /// Takes the snapshot that arrived.
@@ -33,11 +35,13 @@ impl<D: Disk> Snapshotting<D> {
 
 impl<D: Disk> Receiver for Snapshotting<D> {
     fn begin(&self, from: NodeId, snapshot: Snapshot) -> Result<Arriving, String> {
+        let turn = self.arriving.clone().try_acquire_owned().map_err(|_| "another one is arriving".to_owned())?;
         let writer = self.snapshots.receive(from, snapshot).map_err(|fault| fault.to_string())?;
         let (pieces, mut received) = mpsc::channel(PIECES);
         let (tell, sealed) = oneshot::channel();
         let arrived = self.arrived.clone();
         spawn_blocking(move || {
+            let _turn = turn;
             let Some(result) = write(writer, &mut received) else { return };
             let result = result.map(|sealed| {
                 // A later one takes the place of one that the replica has not asked for.

@@ -12,10 +12,12 @@
 //! ```
 
 use bytes::{Buf, BytesMut};
-use std::io::{IoSlice, Result};
+use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// length: 3 bytes, type, flags, stream: 4 bytes (RFC 9113 §4.1)
@@ -45,6 +47,8 @@ pub(super) struct Mended<S> {
     /// How much of the buffer may be handed on.
     clear: usize,
     state: State,
+    /// By when the client must have shown which HTTP it speaks.
+    deadline: Pin<Box<Sleep>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,8 +64,9 @@ enum State {
 }
 
 impl<S> Mended<S> {
-    pub(super) fn new(inner: S) -> Mended<S> {
-        Mended { inner, buffer: BytesMut::new(), clear: 0, state: State::Preface }
+    pub(super) fn new(inner: S, patience: Duration) -> Mended<S> {
+        let deadline = Box::pin(sleep(patience));
+        Mended { inner, buffer: BytesMut::new(), clear: 0, state: State::Preface, deadline }
     }
 
     /// Looks at what is in the buffer and clears as much as can be.
@@ -218,7 +223,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Mended<S> {
             }
             let mut space = [0; 8 << 10];
             let mut read = ReadBuf::new(&mut space);
-            ready!(Pin::new(&mut this.inner).poll_read(cx, &mut read))?;
+            match Pin::new(&mut this.inner).poll_read(cx, &mut read) {
+                Poll::Ready(read) => read?,
+                // A connection costs an open file, so it may not say nothing for ever.
+                Poll::Pending if this.state == State::Preface && this.deadline.as_mut().poll(cx).is_ready() => {
+                    return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not say which HTTP it speaks")));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
             if read.filled().is_empty() {
                 // The end: what was held back will never be whole.
                 this.state = State::Through;
@@ -286,7 +298,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let mut mended = Mended::new(receiver);
+        let mut mended = Mended::new(receiver, Duration::from_secs(60));
         let mut arrived = Vec::new();
         let (_, read) = tokio::join!(sending, mended.read_to_end(&mut arrived));
         read.unwrap();
@@ -308,6 +320,17 @@ mod tests {
         let wrong = [0x9d, 0x29, 0xae, 0xe3, 0x0c, 0x0f];
         let right = [0x9d, 0x29, 0xae, 0xea, 0xcb, 0x0f];
         assert_eq!(through(&conversation(&[headers(&wrong, true)]), 7).await, conversation(&[headers(&right, true)]));
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_is_not_waited_for() {
+        for said in [&b""[..], b"PRI * HT"] {
+            let (mut client, receiver) = tokio::io::duplex(64);
+            tokio::io::AsyncWriteExt::write_all(&mut client, said).await.unwrap();
+            let mut mended = Mended::new(receiver, Duration::from_millis(20));
+            let ended = mended.read_to_end(&mut Vec::new()).await;
+            assert_eq!(ended.unwrap_err().kind(), ErrorKind::TimedOut);
+        }
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use super::super::config::Config;
 use super::super::door::{Door, NoAnswer, What};
 use super::super::metrics::Metrics;
 use super::super::status::Board;
+use super::metered::Meter;
 use consensus::{NodeId, Role};
 use etcd::error::{ClientError, Known};
 use etcd::kv::Header;
@@ -21,6 +22,7 @@ pub(crate) struct ClientPort {
     pub(super) door: Door,
     pub(super) board: Board,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) meter: Meter,
 }
 
 /// What a request asks for, as far as that decides who may answer it.
@@ -41,7 +43,7 @@ impl ClientPort {
         board: Board,
         metrics: Arc<Metrics>,
     ) -> ClientPort {
-        ClientPort { config, me, cluster, door, board, metrics }
+        ClientPort { config, me, cluster, door, board, metrics, meter: Meter::default() }
     }
 
     /// Whether this member may answer a request with this metadata (etcd's unary interceptor).

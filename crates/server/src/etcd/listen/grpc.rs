@@ -4,7 +4,9 @@ use super::cluster::ClusterService;
 use super::context::ClientPort;
 use super::kv::KvService;
 use super::maintenance::MaintenanceService;
+use super::metered::weigh;
 use super::unbuilt::Unbuilt;
+use bytes::Bytes;
 use etcd::pb::etcdserverpb::auth_server::AuthServer;
 use etcd::pb::etcdserverpb::cluster_server::ClusterServer;
 use etcd::pb::etcdserverpb::kv_server::KvServer;
@@ -13,11 +15,12 @@ use etcd::pb::etcdserverpb::maintenance_server::MaintenanceServer;
 use etcd::pb::etcdserverpb::watch_server::WatchServer;
 use etcd::pb::v3electionpb::election_server::ElectionServer;
 use etcd::pb::v3lockpb::lock_server::LockServer;
-use hyper::body::Incoming;
+use hyper::body::{Body as HttpBody, Incoming};
 use hyper::{Request, Response};
 use std::convert::Infallible;
 use std::sync::Arc;
 use tonic::body::Body;
+use tonic::codegen::StdError;
 use tonic::{Code, Status};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -78,13 +81,20 @@ impl Services {
             return self.route(request).await;
         };
         self.port.metrics.rpc_started(service, method);
-        let answer = self.route(request).await;
-        let answer = mend_size_limit(answer);
+        let (head, body) = request.into_parts();
+        let answer = match self.port.meter.request(body) {
+            Ok(body) => weigh(mend_size_limit(self.route(Request::from_parts(head, body)).await)),
+            Err(refused) => refused.into_http(),
+        };
         self.port.metrics.rpc_handled(service, method, code(&answer));
         answer
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn route<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError> + Send,
+    {
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or(path, |(service, _)| service);
         match service {

@@ -1,11 +1,13 @@
 //! The streams that this member opens to another, to read what the other has to say.
 
 use super::super::address::{authority, connect};
+use super::super::codec;
 use super::framing::Decoder;
 use super::identity::incarnation;
 use super::link::{End, Standing};
 use super::{Peer, Shared};
 use bytes::Bytes;
+use consensus::NodeId;
 use etcd::Malformed;
 use etcd::peer::Received;
 use etcd::peer::http::{RAFT_TO, SERVER_VERSION, Stream};
@@ -16,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use replica::Undecodable;
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
@@ -136,6 +139,7 @@ async fn read(shared: &Shared, peer: &Arc<Peer>, kind: Stream, answer: Response<
     info!(peer = %peer.id, stream = ?kind, "reading from peer");
     let mut body = answer.into_body();
     let mut decoder = Decoder::new(kind, shared.identity.me, peer.id);
+    let mut refused = Refusals::default();
     let end = loop {
         let data = match timeout(SILENCE_MAX, body.frame()).await {
             Err(_) => break End::Abandoned,
@@ -144,10 +148,11 @@ async fn read(shared: &Shared, peer: &Arc<Peer>, kind: Stream, answer: Response<
         };
         shared.metrics.peer_received(peer.id, data.len());
         decoder.feed(&data);
-        match deliver(shared, &standing, &mut decoder).await {
+        match deliver(shared, &standing, &mut decoder, &mut refused).await {
             Ok(true) => {}
             Ok(false) => break End::Abandoned,
             Err(error) => {
+                shared.metrics.peer_receive_failed(peer.id);
                 warn!(peer = %peer.id, stream = ?kind, %error, "closing a stream that cannot be understood");
                 break End::Abandoned;
             }
@@ -157,14 +162,37 @@ async fn read(shared: &Shared, peer: &Arc<Peer>, kind: Stream, answer: Response<
     standing.end(end);
 }
 
+/// Messages of one stream whose entries cannot be applied here.
+#[derive(Default)]
+struct Refusals {
+    last: String,
+}
+
+impl Refusals {
+    /// Each new reason is logged once: the leader sends the same entry again and again.
+    fn note(&mut self, shared: &Shared, from: NodeId, why: &Undecodable) {
+        shared.metrics.peer_receive_failed(from);
+        if self.last != why.0 {
+            warn!(peer = %from, %why, "did not take an entry into the log that could not be applied here");
+            self.last.clone_from(&why.0);
+        }
+    }
+}
+
 /// Hands all whole messages over; false if the link was lost meanwhile.
-async fn deliver(shared: &Shared, standing: &Standing, decoder: &mut Decoder) -> Result<bool, Malformed> {
+async fn deliver(shared: &Shared, standing: &Standing, decoder: &mut Decoder, refused: &mut Refusals) -> Result<bool, Malformed> {
     while let Some(received) = decoder.next()? {
         match received {
             Received::LinkHeartbeat => {}
             Received::Ignored { kind } => debug!(kind, "ignored a message of a type that members do not send"),
             Received::Message(envelope) => {
-                if shared.takes(&envelope) && !standing.deliver(envelope).await {
+                if !shared.takes(&envelope) {
+                    continue;
+                }
+                if let Err(why) = codec::check(&envelope.message) {
+                    // The stream stays: heartbeats may come over it.
+                    refused.note(shared, envelope.from, &why);
+                } else if !standing.deliver(envelope).await {
                     return Ok(false);
                 }
             }

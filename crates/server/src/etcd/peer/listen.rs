@@ -3,19 +3,22 @@
 //! What it answers, and how it refuses, is etcd's to the letter: Go members match the texts, and take 410 on a stream and 403 on
 //! a POST for "you were removed", upon which they stop. "Unknown yet" is therefore always 404.
 
+use super::super::budget::Budget;
 use super::super::clock::wall;
+use super::super::codec;
+use super::super::listen::descriptors;
 use super::super::view::MembershipView;
 use super::identity::incarnation;
 use super::stream::StreamBody;
 use super::watchdog::{Verdict, Watched};
-use super::{Transport, snapshot};
+use super::{Transport, body, snapshot};
 use bytes::Bytes;
 use consensus::NodeId;
 use etcd::json::{self, Member, Probe, Versions};
 use etcd::peer::http::{MEMBERS, PROBING, RAFT, RAFT_TO, Refusal, SNAPSHOT, Stream, TAKEN, VERSION};
 use etcd::peer::{Received, message};
 use etcd::version::{SERVER, UNDECIDED};
-use http_body_util::{BodyExt, Either, Full, Limited};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -28,8 +31,6 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{debug, warn};
 
-/// The largest message that a POST may carry.
-const MESSAGE_BYTES_MAX: usize = 512 << 20;
 /// An idle connection is closed after so long, as in etcd.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -38,9 +39,20 @@ type Answer = Response<Either<Full<Bytes>, StreamBody>>;
 
 /// What a request to the peer port may need.
 pub(crate) struct PeerPort {
-    pub(crate) transport: Arc<Transport>,
-    pub(crate) membership: Arc<dyn MembershipView>,
-    pub(crate) snapshots: Arc<dyn snapshot::Receiver>,
+    transport: Arc<Transport>,
+    membership: Arc<dyn MembershipView>,
+    snapshots: Arc<dyn snapshot::Receiver>,
+    unread: Budget,
+}
+
+impl PeerPort {
+    pub(crate) fn new(
+        transport: Arc<Transport>,
+        membership: Arc<dyn MembershipView>,
+        snapshots: Arc<dyn snapshot::Receiver>,
+    ) -> PeerPort {
+        PeerPort { transport, membership, snapshots, unread: body::budget() }
+    }
 }
 
 /// Keeps peers waiting until the member has found out who it is.
@@ -57,10 +69,16 @@ impl Gate {
 
 /// Serves the peer port, for ever.
 pub(crate) async fn serve(listener: TcpListener, port: Arc<Gate>) {
+    let places = descriptors::for_peers();
     loop {
+        let place = places.clone().acquire_owned().await.expect("never closed");
         match listener.accept().await {
             Ok((socket, _)) => {
-                tokio::spawn(converse(socket, port.clone()));
+                let conversation = converse(socket, port.clone());
+                tokio::spawn(async move {
+                    let _place = place;
+                    conversation.await;
+                });
             }
             Err(error) => {
                 // Out of file descriptors, most likely: they come back.
@@ -129,9 +147,9 @@ async fn post(request: Request<Incoming>, port: &PeerPort) -> Answer {
     if let Err(refusal) = port.transport.shared.identity.check(request.headers()) {
         return refuse(refusal);
     }
-    match Limited::new(request.into_body(), MESSAGE_BYTES_MAX).collect().await {
-        Err(_) => refuse(Refusal::Unreadable),
-        Ok(body) => posted(&body.to_bytes(), port).await.map_or_else(refuse, |()| taken()),
+    match body::whole(request.into_body(), &port.unread).await {
+        None => refuse(Refusal::Unreadable),
+        Some(body) => posted(&body, port).await.map_or_else(refuse, |()| taken()),
     }
 }
 
@@ -145,6 +163,11 @@ async fn posted(body: &[u8], port: &PeerPort) -> Result<(), Refusal> {
     let peer = port.transport.peer(envelope.from).filter(|_| port.transport.shared.takes(&envelope));
     let peer = peer.ok_or(Refusal::NotProcessed)?;
     port.transport.shared.metrics.peer_received(peer.id, body.len());
+    if let Err(why) = codec::check(&envelope.message) {
+        port.transport.shared.metrics.peer_receive_failed(peer.id);
+        debug!(peer = %peer.id, %why, "did not take an entry into the log that could not be applied here");
+        return Err(Refusal::Undecodable);
+    }
     peer.link.deliver_posted(envelope).await;
     Ok(())
 }

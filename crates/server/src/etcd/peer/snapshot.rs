@@ -30,8 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 const MAGIC: &[u8; 8] = b"QUORSNAP";
-/// The longest message before a snapshot (etcd 3.6.14 takes no longer one either).
-const MESSAGE_BYTES_MAX: u64 = 64 << 20;
+/// The longest message before a snapshot. Ours has nothing in it but positions and ids; a Go member's is not read at all.
+const MESSAGE_BYTES_MAX: u64 = 1 << 20;
 /// A transfer that does not get on for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -173,14 +173,16 @@ impl hyper::body::Body for Fed {
 
 /// Takes the snapshot that a peer sends, and tells the replica that it is here.
 pub(crate) async fn receive(request: Request<Incoming>, transport: &Transport, receiver: &dyn Receiver) -> Result<(), Refused> {
-    let ours = request.headers().contains_key(INCARNATION);
+    if !request.headers().contains_key(INCARNATION) {
+        return Err(Refused::Foreign);
+    }
     let mut body = Reading { body: request.into_body(), unread: BytesMut::new() };
     let envelope = body.message().await?;
     let Body::InstallSnapshot { snapshot } = &envelope.message.body else { return Err(Refused::NoSnapshot) };
     let Some(peer) = transport.peer(envelope.from).filter(|_| transport.shared.takes(&envelope)) else {
         return Err(Refused::Stranger);
     };
-    if !ours || body.take(MAGIC.len()).await? != MAGIC.as_slice() {
+    if body.take(MAGIC.len()).await? != MAGIC.as_slice() {
         return Err(Refused::Foreign);
     }
     let Arriving { pieces, sealed } = receiver.begin(envelope.from, snapshot.clone()).map_err(Refused::Disk)?;

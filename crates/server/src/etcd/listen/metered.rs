@@ -1,0 +1,153 @@
+//! What a client's request and its answer may hold in memory while the client takes its time.
+//!
+//! A request counts from its first byte to its last, an answer until the client's window took its last byte: one that sends half
+//! a message on each of ten thousand streams, or asks for everything and reads nothing, is refused more instead of being buffered
+//! without end.
+
+use super::super::budget::{Budget, Share, shared};
+use super::context::known;
+use bytes::Bytes;
+use etcd::error::Known;
+use hyper::Response;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use keyspace::{Op, RangeRequest, TxnRequest};
+use prost::Message;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tonic::Status;
+use tonic::body::Body;
+
+/// The most bytes of requests that have begun to arrive.
+const UNREAD_BYTES_MAX: usize = 128 << 20;
+/// About what an open request takes beside its message.
+const REQUEST_BYTES: usize = 4 << 10;
+/// With so many bytes of large answers on their way, no more are made.
+const UNSENT_BYTES_MAX: usize = 512 << 20;
+/// What is smaller is not counted.
+const ANSWER_BYTES: usize = 16 << 10;
+/// So many large answers are made at a time: their size is known only afterwards.
+const LARGE_READS: usize = 16;
+
+/// The client port's budgets.
+#[derive(Debug)]
+pub(super) struct Meter {
+    unread: Budget,
+    unsent: Budget,
+    large: Semaphore,
+}
+
+impl Default for Meter {
+    fn default() -> Meter {
+        Meter { unread: Budget::new(UNREAD_BYTES_MAX), unsent: Budget::new(UNSENT_BYTES_MAX), large: Semaphore::new(LARGE_READS) }
+    }
+}
+
+/// The right to make an answer.
+pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held, not looked at")] Option<SemaphorePermit<'a>>);
+
+/// What an answer takes; travels with it as an extension until its body is there.
+#[derive(Clone)]
+struct Weight(Arc<Share>);
+
+impl Meter {
+    /// A request's body that counts from now on.
+    pub(super) fn request(&self, body: Incoming) -> Result<Metered, Status> {
+        let share = self.unread.take(REQUEST_BYTES).ok_or_else(too_many)?;
+        Ok(Metered { body, share })
+    }
+
+    /// Whether another answer may be made: not while clients leave too much unread. One that may become large waits for its turn.
+    pub(super) async fn turn(&self, large: bool) -> Result<Turn<'_>, Status> {
+        let permit = if large { Some(self.large.acquire().await.expect("never closed")) } else { None };
+        if self.unsent.is_spent() { Err(too_many()) } else { Ok(Turn(permit)) }
+    }
+
+    /// An answer, which counts until the client has taken it.
+    pub(super) fn answer<T: Message>(&self, message: T) -> tonic::Response<T> {
+        let bytes = message.encoded_len();
+        let mut answer = tonic::Response::new(message);
+        if bytes >= ANSWER_BYTES {
+            answer.extensions_mut().insert(Weight(Arc::new(self.unsent.overdraw(bytes))));
+        }
+        answer
+    }
+}
+
+/// Whether an answer may hold more than some hundred keys.
+pub(super) fn is_large(request: &RangeRequest) -> bool {
+    const FEW: i64 = 1000;
+    !request.range_end.is_empty() && !request.count_only && !(1..=FEW).contains(&request.limit)
+}
+
+/// The same for any range within.
+pub(super) fn is_large_txn(request: &TxnRequest) -> bool {
+    request.success.iter().chain(&request.failure).any(|op| match op {
+        Op::Range(range) => is_large(range),
+        Op::Txn(txn) => is_large_txn(txn),
+        _ => false,
+    })
+}
+
+fn too_many() -> Status {
+    known(Known::TooManyRequests)
+}
+
+/// A request's body.
+pub(super) struct Metered {
+    body: Incoming,
+    share: Share,
+}
+
+impl HttpBody for Metered {
+    type Data = Bytes;
+    type Error = tonic::codegen::StdError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)?) else { return Poll::Ready(None) };
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        Poll::Ready(Some(if self.share.grow(bytes) { Ok(frame) } else { Err(too_many().into()) }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Lets the bytes of an answer carry its weight.
+pub(super) fn weigh(answer: Response<Body>) -> Response<Body> {
+    let (mut head, body) = answer.into_parts();
+    match head.extensions.remove::<Weight>() {
+        Some(Weight(share)) => Response::from_parts(head, Body::new(Weighed { body, share })),
+        None => Response::from_parts(head, body),
+    }
+}
+
+struct Weighed {
+    body: Body,
+    share: Arc<Share>,
+}
+
+impl HttpBody for Weighed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let share = &self.share;
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| shared(bytes, share.clone())))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
