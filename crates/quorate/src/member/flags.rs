@@ -129,7 +129,7 @@ pub(crate) const SECTIONS: [(&str, &[Flag]); 6] = [
     ("Security", security::FLAGS),
     ("Logging, metrics, profiling and tracing", observe::FLAGS),
     ("Tuning", tuning::FLAGS),
-    ("Known to etcd, but without effect there", gone::FLAGS),
+    ("Left over from etcd's older days", gone::FLAGS),
 ];
 
 /// Every flag.
