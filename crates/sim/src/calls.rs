@@ -42,7 +42,7 @@ impl World {
         let (mut requests, mut queries) = (Vec::new(), Vec::new());
         for call in calls {
             self.workload.arrived(call.op(), floor);
-            self.trace.note(self.now, call.op() << 8 | 15, || format!("m{} is asked {call:?}", member + 1));
+            self.trace.note(self.now, call.op() << 8 | 15, || format!("m{} is asked: {}", member + 1, crate::words::ask(&call)));
             match call {
                 Call::Write(op, command) => requests.push((Token(op), command)),
                 Call::Read(op, key) => queries.push((Token(op), key)),

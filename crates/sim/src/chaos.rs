@@ -257,7 +257,8 @@ impl World {
         let to = (to < self.members.len()).then(|| id(to));
         let token = Token(self.next_transfer);
         self.next_transfer -= 1;
-        self.fault(Fault::Transfer, || format!("m{} is to hand over to {to:?}", member + 1));
+        let heir = to.map_or("whoever is furthest ahead".to_owned(), |to| format!("m{to}"));
+        self.fault(Fault::Transfer, || format!("m{} is to hand over to {heir}", member + 1));
         self.feed(member, Event::TransferLeadership { token, to });
     }
 

@@ -127,7 +127,8 @@ impl World {
     }
 
     fn on_answer(&mut self, member: usize, token: u64, answer: &Answer<crate::machine::Response>) {
-        self.trace.note(self.now, token << 8 | 3, || format!("m{} answers {token}: {answer:?}", member + 1));
+        self.trace
+            .note(self.now, token << 8 | 3, || format!("m{} answers {token}: {}", member + 1, crate::words::answer(answer)));
         if token > self.next_transfer {
             return;
         }

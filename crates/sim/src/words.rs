@@ -1,6 +1,9 @@
-//! Messages in plain words.
+//! Messages, questions and answers in plain words.
 
+use crate::machine::{Change, Response};
+use crate::workload::Call;
 use raft::{Body, Message};
+use replica::Answer;
 
 /// What a message says.
 pub(crate) fn say(message: &Message) -> String {
@@ -31,6 +34,29 @@ pub(crate) fn say(message: &Message) -> String {
         Body::ReadIndexReady { context, index } => format!("read once {index} is applied{}", with(context)),
         Body::TransferLeadership { to } => format!("hand leadership to m{to}"),
         Body::TimeoutNow => format!("stand at once (term {term})"),
+    }
+}
+
+/// What a client asks for.
+pub(crate) fn ask(call: &Call) -> String {
+    match call {
+        Call::Read(op, key) => format!("what does register {key} hold? (operation {op})"),
+        Call::Write(op, command) => match command.change {
+            Change::Put(value) => format!("put {value} into register {} (operation {op})", command.key),
+            Change::CompareAndSwap { old, new } => {
+                format!("if register {} holds {old}, put {new} there (operation {op})", command.key)
+            }
+        },
+    }
+}
+
+/// What a client is told.
+pub(crate) fn answer(answer: &Answer<Response>) -> String {
+    match answer {
+        Answer::Applied(position, Response::Held(held)) => format!("done at {position}; before, it held {held}"),
+        Answer::Read(position, Response::Held(held)) => format!("after {position} it holds {held}"),
+        Answer::Transferred => "leadership was handed over".to_owned(),
+        Answer::Refused(why) => format!("refused: {why:?}"),
     }
 }
 
