@@ -22,4 +22,4 @@ mod view;
 
 pub use config::{ClusterState, Config};
 pub use error::{RunError, StartError, StopError};
-pub use member::{Member, run, run_until};
+pub use member::Member;

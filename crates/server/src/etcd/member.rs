@@ -14,7 +14,7 @@ use super::config::Config;
 use super::disk::{DataThread, LogThread, Snapshotting};
 use super::door::Door;
 use super::engine::Replica;
-use super::error::{RunError, StartError, StopError};
+use super::error::{StartError, StopError};
 use super::listen::{ClientPort, Listeners};
 use super::metrics::Metrics;
 use super::peer::http::HttpClient;
@@ -24,12 +24,10 @@ use super::replica_task::{Inputs, Outputs, ReplicaTask};
 use super::status::Board;
 use consensus::{NodeId, Role};
 use etcd::url::Url;
-use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use storage::{Disk, LogOptions, LossyDisk, Opened, RealDisk, Store, open};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{info, warn};
 
@@ -62,31 +60,6 @@ enum Order {
 struct Started {
     id: u64,
     cluster: u64,
-}
-
-/// Runs a member until the process is told to end (SIGTERM, or SIGINT as from Ctrl-C), or until it must stop by itself.
-pub async fn run(config: Config) -> Result<(), RunError> {
-    run_until(config, told_to_end()).await
-}
-
-async fn told_to_end() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        warn!("signals cannot be caught: they end this process at once");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => info!("told to end by SIGTERM"),
-        _ = interrupt.recv() => info!("told to end by SIGINT"),
-    }
-}
-
-/// Runs a member until `shutdown` completes, upon which it hands leadership over and stops, or until it must stop by itself.
-pub async fn run_until(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-    let mut member = Member::start(config).await?;
-    tokio::select! {
-        stopped = member.ended() => Ok(stopped?),
-        () = shutdown => Ok(member.stop().await?),
-    }
 }
 
 impl Member {
