@@ -138,7 +138,7 @@ impl Known {
     }
 
     /// The error that the keyspace means; `None` for what etcd has no error for.
-    pub fn of_keyspace(error: &KeyspaceError) -> Option<Known> {
+    fn of_keyspace(error: &KeyspaceError) -> Option<Known> {
         Some(match error {
             KeyspaceError::EmptyKey => Known::EmptyKey,
             KeyspaceError::KeyNotFound => Known::KeyNotFound,

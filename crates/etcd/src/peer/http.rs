@@ -175,7 +175,7 @@ pub fn check(
 
 /// Whether neither side is too old for the other, up to the minor version. A version that is not said is 2.0.0, one that is none
 /// is incompatible.
-pub fn compatible(server: Option<&str>, min_cluster: Option<&str>) -> bool {
+fn compatible(server: Option<&str>, min_cluster: Option<&str>) -> bool {
     let release = |text: Option<&str>| Version::parse(text.unwrap_or("2.0.0")).map(Version::release);
     match (release(server), release(min_cluster), release(Some(SERVER)), release(Some(MIN_CLUSTER))) {
         (Some(server), Some(min_cluster), Some(our_server), Some(our_min_cluster)) => {
