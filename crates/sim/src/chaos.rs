@@ -253,8 +253,13 @@ impl World {
 
     fn transfer(&mut self) {
         let Some(member) = self.leader().filter(|&leader| !self.members[leader].paused) else { return };
-        let to = self.chance.below(self.members.len() as u64 + 1) as usize;
-        let to = (to < self.members.len()).then(|| id(to));
+        // Back to who led before is the hardest: what was on its way to it then may arrive now.
+        let before = self.ghost.borrow().leaders.values().rev().map(|&(led, _)| led).find(|&led| led != id(member));
+        let anybody = self.chance.below(self.members.len() as u64 + 1) as usize;
+        let to = match before {
+            Some(before) if self.chance.one_in(1, 2) => Some(before),
+            _ => (anybody < self.members.len()).then(|| id(anybody)),
+        };
         let token = Token(self.next_transfer);
         self.next_transfer -= 1;
         let heir = to.map_or("whoever is furthest ahead".to_owned(), |to| format!("m{to}"));

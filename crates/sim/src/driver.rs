@@ -127,9 +127,12 @@ impl World {
     }
 
     fn on_answer(&mut self, member: usize, token: u64, answer: &Answer<crate::machine::Response>) {
-        self.trace
-            .note(self.now, token << 8 | 3, || format!("m{} answers {token}: {}", member + 1, crate::words::answer(answer)));
-        if token > self.next_transfer {
+        let operator = token > self.next_transfer;
+        self.trace.note(self.now, token << 8 | 3, || {
+            let whom = if operator { "the operator".to_owned() } else { format!("operation {token}") };
+            format!("m{} answers {whom}: {}", member + 1, crate::words::answer(answer))
+        });
+        if operator {
             return;
         }
         let free = self.workload.answered(member, self.now, token, answer, &mut self.ghost.borrow_mut());

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! A run has three parts: *chaos*, in which anything goes wrong that the seed has switched on; *calm*, in which a core of the members
-//! is healed and has to find itself ([`liveness`](self)); and the check that what clients were told makes one history. The same seed
+//! is healed and has to find itself; and the check that what clients were told makes one history. The same seed
 //! gives the same run: [`Outcome::hash`] covers every event.
 //!
 //! See docs/VERIFICATION.md for the invariants, the faults and the figures to reach.

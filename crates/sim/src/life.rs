@@ -180,7 +180,12 @@ impl World {
         }
         let it = &mut self.members[member];
         it.paused = false;
-        it.backlog.clear();
+        // Whoever was sending a snapshot hears that it was not delivered.
+        let waiting = std::mem::take(&mut it.backlog).into_iter().filter(|occasion| matches!(occasion, Occasion::Ship(_)));
+        for shipment in waiting.collect::<Vec<_>>() {
+            self.after(Duration::from_millis(1), shipment);
+        }
+        let it = &mut self.members[member];
         it.wake_at = Instant::NEVER;
         self.trace.note(self.now, (member as u64) << 8 | 10, || {
             format!("m{} is down; {} unsynced sectors and {} names are lost", member + 1, losses.sectors, losses.names)

@@ -151,6 +151,9 @@ impl Network {
             // Most are overtaken by a few, some by all that happens in a second.
             let held = [5, 50, 1_000][chance.below(3) as usize];
             now + delay + chance.between(Duration::ZERO, Duration::from_millis(held))
+        } else if delayed && chance.one_in(1, 2) {
+            // It is late alone: what follows does not wait for it.
+            now + delay
         } else {
             let last = &mut path.last[stream as usize];
             *last = (*last).max(now + delay);
