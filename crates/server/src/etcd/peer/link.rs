@@ -93,11 +93,16 @@ impl Link {
         Standing { link: self.clone(), generation: state.generation, end: End::Closed }
     }
 
-    /// Hands over a message that came in a request of its own, beside all streams.
-    pub(crate) async fn deliver_posted(&self, envelope: Envelope) {
+    /// Hands over a message that the peer's process `incarnation` sent in a request of its own, beside all streams. It is lost if it
+    /// waited until another process answered for the peer: what a member confirmed may be gone with its disk.
+    pub(crate) async fn deliver_posted(&self, envelope: Envelope, incarnation: u64) {
         let Envelope { from, message, .. } = envelope;
         let room = self.inbox.room(weight(&message)).await;
-        self.inbox.put(PeerEvent::Received { from, message, room });
+        let state = self.state();
+        let other_process = incarnation != 0 && state.incarnation != 0 && incarnation != state.incarnation;
+        if !other_process {
+            self.inbox.put(PeerEvent::Received { from, message, room });
+        }
     }
 
     /// Says that the peer's snapshot is here whole.
@@ -328,5 +333,22 @@ mod tests {
         assert!(matches!(events.try_recv(), Ok(PeerEvent::Connected { incarnation: 2, .. })));
         drop(old);
         assert!(events.try_recv().is_err(), "the end of a void stream says nothing");
+    }
+
+    #[tokio::test]
+    async fn what_a_process_posted_is_lost_once_another_answers_for_its_member() {
+        let (_listener, port) = listener().await;
+        let (link, mut events) = link_to(port).await;
+        let message = || raft::Message { term: 1, body: raft::Body::Appended { upto: 7 } };
+        let envelope = || Envelope { from: NodeId(2), to: NodeId(1), message: message() };
+        let _new = link.stand(2);
+        assert!(matches!(events.try_recv(), Ok(PeerEvent::Connected { incarnation: 2, .. })));
+        link.deliver_posted(envelope(), 1).await;
+        assert!(events.try_recv().is_err());
+        // A Go member does not say which process it is.
+        for incarnation in [2, 0] {
+            link.deliver_posted(envelope(), incarnation).await;
+            assert!(matches!(events.try_recv(), Ok(PeerEvent::Received { .. })));
+        }
     }
 }

@@ -147,13 +147,14 @@ async fn post(request: Request<Incoming>, port: &PeerPort) -> Answer {
     if let Err(refusal) = port.transport.shared.identity.check(request.headers()) {
         return refuse(refusal);
     }
+    let incarnation = incarnation(request.headers());
     match body::whole(request.into_body(), &port.unread).await {
         None => refuse(Refusal::Unreadable),
-        Some(body) => posted(&body, port).await.map_or_else(refuse, |()| taken()),
+        Some(body) => posted(&body, incarnation, port).await.map_or_else(refuse, |()| taken()),
     }
 }
 
-async fn posted(body: &[u8], port: &PeerPort) -> Result<(), Refusal> {
+async fn posted(body: &[u8], incarnation: u64, port: &PeerPort) -> Result<(), Refusal> {
     // Whose connection it is matters only to a type that does not name its sender, and that one is answered by streams.
     let envelope = match message::decode(NodeId(0), body).map_err(|_| Refusal::Undecodable)? {
         Received::LinkHeartbeat | Received::Ignored { .. } => return Ok(()),
@@ -168,7 +169,7 @@ async fn posted(body: &[u8], port: &PeerPort) -> Result<(), Refusal> {
         debug!(peer = %peer.id, %why, "did not take an entry into the log that could not be applied here");
         return Err(Refusal::Undecodable);
     }
-    peer.link.deliver_posted(envelope).await;
+    peer.link.deliver_posted(envelope, incarnation).await;
     Ok(())
 }
 
