@@ -25,7 +25,12 @@ impl Budget {
 
     /// Whether all of it is in use.
     pub(crate) fn is_spent(&self) -> bool {
-        self.held.load(Ordering::Relaxed) >= self.most
+        self.is_overdrawn(0)
+    }
+
+    /// Whether all of it is in use, and so many bytes more.
+    pub(crate) fn is_overdrawn(&self, by: usize) -> bool {
+        self.held.load(Ordering::Relaxed) >= self.most.saturating_add(by)
     }
 
     /// `bytes` of it, if there are so many left.

@@ -83,7 +83,7 @@ impl Services {
         self.port.metrics.rpc_started(service, method);
         let (head, body) = request.into_parts();
         let answer = match self.port.meter.request(body) {
-            Ok(body) => weigh(mend_size_limit(self.route(Request::from_parts(head, body)).await)),
+            Ok(body) => weigh(mend_size_limit(self.route(Request::from_parts(head, body)).await)).await,
             Err(refused) => refused.into_http(),
         };
         self.port.metrics.rpc_handled(service, method, code(&answer));

@@ -29,9 +29,9 @@ impl Kv for KvService {
         let request = RangeRequest::from(request.into_inner());
         check_range(&request).map_err(refused)?;
         port.metrics.range();
-        let _turn = port.meter.turn(is_large(&request)).await?;
+        let turn = port.meter.turn(is_large(&request)).await?;
         match port.read(Query::Range(request), here).await? {
-            Answer::Range(answer) => Ok(port.meter.answer(kv::range_response(port.header(), answer))),
+            Answer::Range(answer) => Ok(port.meter.answer(turn, kv::range_response(port.header(), answer))),
             other => Err(mixed_up(&other)),
         }
     }
@@ -68,7 +68,7 @@ impl Kv for KvService {
         let size = request.get_ref().encoded_len();
         let request = TxnRequest::from(request.into_inner());
         check_txn(&request, port.config.max_txn_ops).map_err(refused)?;
-        let _turn = port.meter.turn(is_large_txn(&request)).await?;
+        let turn = port.meter.turn(is_large_txn(&request)).await?;
         // What only reads needs no place in the log.
         let answer = if request.is_read_only() {
             let here = request.is_serializable();
@@ -78,7 +78,7 @@ impl Kv for KvService {
             port.ask(What::Write(Command::Txn(request))).await?
         };
         match answer {
-            Answer::Txn(answer) => Ok(port.meter.answer(kv::txn_response(port.header(), answer))),
+            Answer::Txn(answer) => Ok(port.meter.answer(turn, kv::txn_response(port.header(), answer))),
             other => Err(mixed_up(&other)),
         }
     }

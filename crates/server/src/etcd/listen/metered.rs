@@ -8,14 +8,16 @@ use super::super::budget::{Budget, Share, shared};
 use super::context::known;
 use bytes::Bytes;
 use etcd::error::Known;
+use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use keyspace::{Op, RangeRequest, TxnRequest};
 use prost::Message;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 use tonic::body::Body;
 
@@ -27,25 +29,36 @@ const REQUEST_BYTES: usize = 4 << 10;
 const UNSENT_BYTES_MAX: usize = 512 << 20;
 /// What is smaller is not counted.
 const ANSWER_BYTES: usize = 16 << 10;
-/// So many large answers are made at a time: their size is known only afterwards.
-const LARGE_READS: usize = 16;
+/// About so many mebibytes of large answers are made at a time: nothing else happens meanwhile. How large one is, is known only
+/// afterwards, so it is taken to be about as large as those before it.
+const LARGE_MIB: u32 = 32;
+/// As large is the first one taken to be.
+const FIRST_BYTES: usize = 8 << 20;
 
 /// The client port's budgets.
 #[derive(Debug)]
 pub(super) struct Meter {
     unread: Budget,
     unsent: Budget,
-    large: Semaphore,
+    large: Arc<Semaphore>,
+    /// How large large answers have been lately.
+    expected: AtomicUsize,
 }
 
 impl Default for Meter {
     fn default() -> Meter {
-        Meter { unread: Budget::new(UNREAD_BYTES_MAX), unsent: Budget::new(UNSENT_BYTES_MAX), large: Semaphore::new(LARGE_READS) }
+        Meter {
+            unread: Budget::new(UNREAD_BYTES_MAX),
+            unsent: Budget::new(UNSENT_BYTES_MAX),
+            large: Arc::new(Semaphore::new(LARGE_MIB as usize)),
+            expected: AtomicUsize::new(FIRST_BYTES),
+        }
     }
 }
 
 /// The right to make an answer.
-pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held, not looked at")] Option<SemaphorePermit<'a>>);
+#[derive(Clone)]
+pub(super) struct Turn(Option<Arc<OwnedSemaphorePermit>>);
 
 /// What an answer takes; travels with it as an extension until its body is there.
 #[derive(Clone)]
@@ -58,18 +71,32 @@ impl Meter {
         Ok(Metered { body, share })
     }
 
-    /// Whether another answer may be made: not while clients leave too much unread. One that may become large waits for its turn.
-    pub(super) async fn turn(&self, large: bool) -> Result<Turn<'_>, Status> {
-        let permit = if large { Some(self.large.acquire().await.expect("never closed")) } else { None };
-        if self.unsent.is_spent() { Err(too_many()) } else { Ok(Turn(permit)) }
+    /// Whether another answer may be made: a large one, which waits for its turn, not while clients leave too much unread. Small ones
+    /// may go on for longer, so that who leaves large ones unread does not keep others from their keys.
+    pub(super) async fn turn(&self, large: bool) -> Result<Turn, Status> {
+        let permit = if large {
+            let mebibytes = u32::try_from(self.expected.load(Ordering::Relaxed) >> 20).unwrap_or(u32::MAX);
+            let permit = self.large.clone().acquire_many_owned(mebibytes.clamp(1, LARGE_MIB)).await.expect("never closed");
+            Some(Arc::new(permit))
+        } else {
+            None
+        };
+        let spent = if large { self.unsent.is_spent() } else { self.unsent.is_overdrawn(UNSENT_BYTES_MAX) };
+        if spent { Err(too_many()) } else { Ok(Turn(permit)) }
     }
 
     /// An answer, which counts until the client has taken it.
-    pub(super) fn answer<T: Message>(&self, message: T) -> tonic::Response<T> {
+    pub(super) fn answer<T: Message>(&self, turn: Turn, message: T) -> tonic::Response<T> {
         let bytes = message.encoded_len();
+        if turn.0.is_some() {
+            // One that is larger counts at once, smaller ones by and by.
+            let before = self.expected.load(Ordering::Relaxed);
+            self.expected.store(bytes.max(before - before / 64), Ordering::Relaxed);
+        }
         let mut answer = tonic::Response::new(message);
         if bytes >= ANSWER_BYTES {
             answer.extensions_mut().insert(Weight(Arc::new(self.unsent.overdraw(bytes))));
+            answer.extensions_mut().insert(turn);
         }
         answer
     }
@@ -119,16 +146,21 @@ impl HttpBody for Metered {
     }
 }
 
-/// Lets the bytes of an answer carry its weight.
-pub(super) fn weigh(answer: Response<Body>) -> Response<Body> {
-    let (mut head, body) = answer.into_parts();
-    match head.extensions.remove::<Weight>() {
-        Some(Weight(share)) => Response::from_parts(head, Body::new(Weighed { body, share })),
-        None => Response::from_parts(head, body),
-    }
+/// Lets the bytes of an answer carry its weight. One that counts is encoded here, while it is its turn, and not when its client has room
+/// for it: many clients may at once.
+pub(super) async fn weigh(answer: Response<Body>) -> Response<Body> {
+    let (mut head, mut body) = answer.into_parts();
+    let turn = head.extensions.remove::<Turn>();
+    let Some(Weight(share)) = head.extensions.remove::<Weight>() else { return Response::from_parts(head, body) };
+    let first = body.frame().await;
+    drop(turn);
+    // What waits goes first: it may be the replica.
+    tokio::task::yield_now().await;
+    Response::from_parts(head, Body::new(Weighed { first, body, share }))
 }
 
 struct Weighed {
+    first: Option<Result<Frame<Bytes>, Status>>,
     body: Body,
     share: Arc<Share>,
 }
@@ -138,16 +170,15 @@ impl HttpBody for Weighed {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let frame = match self.first.take() {
+            Some(first) => Some(first),
+            None => ready!(Pin::new(&mut self.body).poll_frame(cx)),
+        };
         let share = &self.share;
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| shared(bytes, share.clone())))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.first.is_none() && self.body.is_end_stream()
     }
 }
