@@ -1,7 +1,7 @@
 //! Tests, lints and proofs.
 
 use crate::shell::{cargo, exists, is_ci, is_root, read, run};
-use crate::{peers, tidy};
+use crate::{fuzz, peers, tidy};
 use std::process::Command;
 
 /// How often the tests that repeat something do so.
@@ -34,7 +34,8 @@ pub(crate) fn ci() -> Result<(), String> {
     run(cargo("fmt").args(["--all", "--check"]))?;
     tidy::tidy()?;
     run(cargo("clippy").args(PROFILE).args(["--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    counted(&CI)
+    counted(&CI)?;
+    fuzz::fuzz()
 }
 
 /// What a release is worth, and the figures that the README quotes.

@@ -4,6 +4,7 @@
 //! files; `fix` does.
 
 mod check;
+mod fuzz;
 mod peers;
 mod shell;
 mod tidy;
@@ -14,8 +15,10 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test     build everything and run every test, with the original servers and clients where they can be fetched
-  ci       what must hold before a change goes in: format, lints, tidy, tests, some hundred simulated seeds
+  ci       what must hold before a change goes in: format, lints, tidy, tests, some hundred simulated seeds,
+           each fuzz target for some seconds
   prove    the same with every count in full: 2,000 simulated seeds of five members, 20 kills of everything
+  fuzz     run each fuzz target for QUORATE_FUZZ_SECONDS (10)
   fix      format, and apply what clippy can fix by itself
   tidy     check the arrows between crates and the state of the files
   peers    fetch the original servers and clients that tests talk to into target/peers
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
         Some("test") => check::test(&arguments[1..]),
         Some("ci") => check::ci(),
         Some("prove") => check::prove(),
+        Some("fuzz") => fuzz::fuzz(),
         Some("fix") => check::fix(),
         Some("tidy") => tidy::tidy(),
         Some("peers") => peers::fetch(),
