@@ -7,7 +7,7 @@ use crate::machine::{Command, Map};
 use crate::member::{Done, Job, Work};
 use crate::network::{Fate, Stream};
 use crate::watch::Watched;
-use crate::world::{Occasion, World, id, place};
+use crate::world::{Occasion, Phase, World, id, place};
 use consensus::{Instant, Wall};
 use raft::{Body, Message};
 use replica::{Answer, Effect, Event};
@@ -82,6 +82,7 @@ impl World {
                 self.trace.note(self.now, (from << 8 | to << 16 | 1 << 24) as u64 ^ message.term << 32, || {
                     format!("m{} to m{}: {}", from + 1, to + 1, crate::words::say(&message))
                 });
+                let at = at + self.held_back(&message);
                 if reordered {
                     self.faults.count(Fault::Reorder);
                 }
@@ -97,6 +98,17 @@ impl World {
                 self.agenda.put(at, Occasion::Deliver { from, to, from_life, losses, message });
             }
         }
+    }
+
+    /// What is forwarded to a leader is now and then so late that leadership has moved on, and perhaps come back.
+    fn held_back(&mut self, message: &Message) -> Duration {
+        let forwarded = matches!(message.body, Body::Propose { .. });
+        let may = forwarded && self.phase == Phase::Chaos && self.plan.is_enabled(Fault::Delay);
+        if !may || !self.chance.one_in(1, 20) {
+            return Duration::ZERO;
+        }
+        self.faults.count(Fault::Delay);
+        self.chance.between(Duration::ZERO, Duration::from_secs(3))
     }
 
     pub(crate) fn on_deliver(&mut self, from: usize, to: usize, from_life: u64, losses: u64, message: Message) {
