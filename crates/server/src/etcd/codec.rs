@@ -72,9 +72,8 @@ pub(crate) fn check(message: &Message) -> Result<(), Undecodable> {
 /// What an entry says, if it can be applied here.
 fn applicable(entry: &Entry) -> Result<codec::Decoded, Undecodable> {
     let decoded = codec::decode(entry).map_err(|why| Undecodable(why.to_string()))?;
-    match &decoded {
-        codec::Decoded { id: Some(_), command: Some(Command::Member(change)) } => refuse_change(change)?,
-        _ => {}
+    if let codec::Decoded { id: Some(_), command: Some(Command::Member(change)) } = &decoded {
+        refuse_change(change)?;
     }
     Ok(decoded)
 }
