@@ -23,8 +23,9 @@ pub trait Codec {
     /// A request that a follower forwarded.
     fn decode_request(&self, data: &Bytes) -> Result<(RequestId, <Self::Machine as StateMachine>::Request), Undecodable>;
 
-    /// A command, as the log keeps it.
-    fn encode(&self, id: RequestId, command: &<Self::Machine as StateMachine>::Command) -> Bytes;
+    /// A command, as the log keeps it. `request` is the request that it was prepared from, as `encode_request` or another member
+    /// encoded it: where the command says the same, these are its bytes.
+    fn encode(&self, id: RequestId, command: &<Self::Machine as StateMachine>::Command, request: Bytes) -> Bytes;
 
     /// What a log entry says.
     fn decode(&self, entry: &Entry) -> Result<Decoded<<Self::Machine as StateMachine>::Command>, Undecodable>;

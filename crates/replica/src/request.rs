@@ -13,6 +13,12 @@ pub(crate) struct Unsent<R> {
     bytes: usize,
 }
 
+/// The memory that a waiting request takes: its bytes, and about what it costs to keep account of it.
+pub(crate) fn weight(encoded: &Bytes) -> usize {
+    const ACCOUNT: usize = 256;
+    encoded.len() + ACCOUNT
+}
+
 /// A write on its way.
 pub(crate) struct Request<R> {
     pub(crate) id: RequestId,
@@ -45,13 +51,13 @@ impl<R> Unsent<R> {
     }
 
     pub(crate) fn push(&mut self, request: Request<R>) {
-        self.bytes += request.encoded.len();
+        self.bytes += weight(&request.encoded);
         self.queue.push_back(request);
     }
 
     fn pop(&mut self) -> Option<Request<R>> {
         let request = self.queue.pop_front()?;
-        self.bytes -= request.encoded.len();
+        self.bytes -= weight(&request.encoded);
         Some(request)
     }
 
@@ -62,7 +68,7 @@ impl<R> Unsent<R> {
     /// What other members forwarded to us as their leader is not ours to forward again: they watch over it themselves.
     fn forget_foreign(&mut self) {
         self.queue.retain(|request| request.token.is_some());
-        self.bytes = self.queue.iter().map(|request| request.encoded.len()).sum();
+        self.bytes = self.queue.iter().map(|request| weight(&request.encoded)).sum();
     }
 }
 
@@ -145,7 +151,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             let Some(Request { id, token, deadline, encoded, request }) = self.unsent.pop() else { break };
             let position = Position::new(next.epoch, next.index + commands.len() as u64);
             let command = self.machine.prepare(position, self.wall, request);
-            let command = self.codec.encode(id, &command);
+            let command = self.codec.encode(id, &command, encoded.clone());
             bytes += command.len();
             commands.push(command);
             self.waiting.insert(id, token, next.epoch, false, deadline, encoded);

@@ -1,5 +1,6 @@
 //! Who waits for which entry, and when it is certain that nothing will come.
 
+use crate::request::weight;
 use crate::{Answer, Codec, Effect, Effects, Refusal, Replica, RequestId, Token};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -59,7 +60,7 @@ impl Waiting {
         if forwarded {
             self.last_forwarded.push(id);
         }
-        self.bytes += encoded.len();
+        self.bytes += weight(&encoded);
         self.deadlines.insert((deadline, id));
         let earlier = self.pending.insert(id, Pending { token, epoch, forwarded, deadline, encoded });
         assert!(cfg!(feature = "mutants") || earlier.is_none(), "a request id was used twice: {id:?}");
@@ -68,7 +69,7 @@ impl Waiting {
     fn remove(&mut self, id: RequestId) -> Option<Pending> {
         let pending = self.pending.remove(&id)?;
         self.deadlines.remove(&(pending.deadline, id));
-        self.bytes -= pending.encoded.len();
+        self.bytes -= weight(&pending.encoded);
         Some(pending)
     }
 

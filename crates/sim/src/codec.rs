@@ -77,8 +77,8 @@ impl Codec for MapCodec {
         Ok((RequestId(u128::from(command.op)), command))
     }
 
-    fn encode(&self, _id: RequestId, command: &Command) -> Bytes {
-        MapCodec::write(command)
+    fn encode(&self, _id: RequestId, _command: &Command, request: Bytes) -> Bytes {
+        request
     }
 
     fn decode(&self, entry: &Entry) -> Result<Decoded<Command>, Undecodable> {

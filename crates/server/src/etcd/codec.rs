@@ -32,7 +32,8 @@ impl replica::Codec for EtcdCodec {
     }
 
     fn encode_request(&self, id: RequestId, request: &Command) -> Bytes {
-        self.encode(id, request)
+        // etcd's ids have 64 bits, and `id` made this one.
+        codec::encode(id.0 as u64, request)
     }
 
     fn decode_request(&self, data: &Bytes) -> Result<(RequestId, Command), Undecodable> {
@@ -43,9 +44,9 @@ impl replica::Codec for EtcdCodec {
         }
     }
 
-    fn encode(&self, id: RequestId, command: &Command) -> Bytes {
-        // etcd's ids have 64 bits, and `id` made this one.
-        codec::encode(id.0 as u64, command)
+    /// A request is its own command. What another member forwarded goes into the log as it came.
+    fn encode(&self, _: RequestId, _: &Command, request: Bytes) -> Bytes {
+        request
     }
 
     fn decode(&self, entry: &Entry) -> Result<Decoded<Command>, Undecodable> {
