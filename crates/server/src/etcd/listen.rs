@@ -43,7 +43,9 @@ use tracing::{debug, warn};
 /// What a client may send on one stream, and on all of a connection, before it has to wait.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// How long a client may take to send the head of a request, or to show which HTTP it speaks.
+/// How long a client may take to show which HTTP it speaks. It holds a place that others wait for.
+const FIRST_WORD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to send the head of a request.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a client port answers.
@@ -186,7 +188,7 @@ async fn converse(
             })
         }
     });
-    let mut conversation = pin!(http.serve_connection(TokioIo::new(Mended::new(socket, HEAD_PATIENCE)), service));
+    let mut conversation = pin!(http.serve_connection(TokioIo::new(Mended::new(socket, FIRST_WORD_PATIENCE)), service));
     let ended = tokio::select! {
         ended = &mut conversation => ended,
         () = closed(&mut closing) => {
