@@ -80,6 +80,9 @@ pub trait Consensus {
     /// The position that the next proposal would get: `Some` only on a leader that may propose now.
     fn next(&self) -> Option<Position>;
 
+    /// The epoch that this member takes part in: Raft's term, Zab's acceptedEpoch.
+    fn epoch(&self) -> u64;
+
     /// The last position known to be committed. Never goes back within one process.
     fn committed(&self) -> Position;
 }

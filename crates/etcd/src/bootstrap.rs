@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// The term of a cluster's first entries.
-const FIRST_TERM: u64 = 1;
+pub const FIRST_TERM: u64 = 1;
 
 /// A member as `--initial-cluster` names it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -244,6 +244,10 @@ impl Consensus for Raft {
         open.then(|| Position::new(self.term, self.history.last().index + 1))
     }
 
+    fn epoch(&self) -> u64 {
+        self.term
+    }
+
     fn committed(&self) -> Position {
         self.history.position(self.committed).unwrap_or(self.history.base())
     }

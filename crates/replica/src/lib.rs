@@ -154,12 +154,12 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         Replica {
             me,
             options,
+            epoch: consensus.epoch(),
             consensus,
             machine,
             codec,
             now: Instant::ZERO,
             wall: Wall::default(),
-            epoch: 0,
             role: Role::Follower { leader: None },
             leading: false,
             linked: BTreeSet::new(),

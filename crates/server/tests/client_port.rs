@@ -99,8 +99,12 @@ async fn only_the_leader_hands_leadership_over() {
 
 #[tokio::test]
 async fn a_member_without_a_leader_says_so_where_it_is_asked_to() {
-    let mut cluster = Cluster::planned(3, |_| {});
-    cluster.run(0).await;
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    cluster.kill(1).await;
+    cluster.kill(2).await;
+    while cluster.client(0).status().await.unwrap().leader != 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     let mut request = Request::new(RangeRequest { key: "a".into(), ..RangeRequest::default() });
     request.metadata_mut().insert("hasleader", "true".parse().unwrap());
     let refusal = (Code::Unavailable, "etcdserver: no leader".to_owned());

@@ -187,6 +187,22 @@ async fn a_member_that_lost_its_disk_does_not_come_back_under_its_id() {
     assert!(error.to_string().contains("has already been bootstrapped"), "{error}");
 }
 
+/// With the others out of reach nobody can say whether it is known: it must not take part before somebody does.
+#[tokio::test]
+async fn a_member_that_lost_its_disk_waits_for_somebody_who_may_know_it() {
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    for index in 0..3 {
+        cluster.kill(index).await;
+    }
+    std::fs::remove_dir_all(&cluster.configs[2].data_dir).unwrap();
+    let stranger = tokio::spawn(server::etcd::Member::start(cluster.configs[2].clone()));
+    // One who lived with it, but may have forgotten how that ended, is not enough; once two agree, they know.
+    cluster.run(0).await;
+    cluster.run(1).await;
+    let error = stranger.await.unwrap().expect_err("it must not start");
+    assert!(error.to_string().contains("has already been bootstrapped"), "{error}");
+}
+
 #[tokio::test]
 async fn a_port_that_is_taken_is_named() {
     let cluster = Cluster::start(1, |_| {}).await;

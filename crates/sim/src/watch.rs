@@ -107,6 +107,10 @@ impl Consensus for Watched {
         self.inner.next()
     }
 
+    fn epoch(&self) -> u64 {
+        self.inner.epoch()
+    }
+
     fn committed(&self) -> Position {
         self.inner.committed()
     }

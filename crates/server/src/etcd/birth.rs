@@ -12,8 +12,10 @@ use std::time::Duration;
 use storage::{Blank, Disk, Identity, Store};
 use tracing::info;
 
-/// How long the other members are asked whether they know this one.
+/// How long another member may take to say whether it knows this one.
 const ASKING: Duration = Duration::from_secs(1);
+/// How long until those that did not say are asked again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes a member in an empty folder.
 pub(crate) async fn found<D: Disk>(blank: Blank<D>, config: &Config, client: &HttpClient) -> Result<Store<D>, StartError> {
@@ -53,31 +55,58 @@ fn who_am_i(config: &Config, bootstrap: &Bootstrap) -> Result<NodeId, StartError
 
 /// A member that finds its folder empty may have lost it, and with it the memory of its votes. If another member has seen it run,
 /// it must not run again under the same id (etcd: "member … has already been bootstrapped").
+///
+/// It asks until a quorum, itself included, has answered: with the others out of reach it might be let in by those that were, like
+/// itself, never heard of. (Whoever founds a cluster needs a quorum anyway.)
 async fn refuse_if_known(config: &Config, me: NodeId, client: &HttpClient) -> Result<(), StartError> {
-    let others = config.initial_cluster.iter().filter(|member| member.name != config.name);
-    let questions: Vec<_> = others
-        .flat_map(|member| &member.peer_urls)
-        .cloned()
-        .map(|url| {
-            let client = client.clone();
-            tokio::spawn(async move { knows(&client, &url, me).await.then_some(url) })
-        })
-        .collect();
-    for question in questions {
-        if let Ok(Some(peer)) = question.await {
-            return Err(StartError::AlreadyBootstrapped {
-                id: me.to_string(),
-                peer: peer.to_string(),
-                folder: config.data_dir.display().to_string(),
-            });
+    let mut silent: Vec<_> = config.initial_cluster.iter().filter(|member| member.name != config.name).collect();
+    let enough = config.initial_cluster.len() / 2;
+    let mut answered = 0;
+    let mut told = None;
+    loop {
+        let questions: Vec<_> = silent
+            .drain(..)
+            .map(|member| {
+                let (client, urls) = (client.clone(), member.peer_urls.clone());
+                (member, tokio::spawn(async move { ask(&client, &urls, me).await }))
+            })
+            .collect();
+        for (member, question) in questions {
+            match question.await {
+                Ok(Some((_, false))) => answered += 1,
+                Ok(Some((peer, true))) => {
+                    return Err(StartError::AlreadyBootstrapped {
+                        id: me.to_string(),
+                        peer: peer.to_string(),
+                        folder: config.data_dir.display().to_string(),
+                    });
+                }
+                Ok(None) | Err(_) => silent.push(member),
+            }
         }
+        if answered >= enough {
+            return Ok(());
+        }
+        if told != Some(answered) {
+            told = Some(answered);
+            let waiting: Vec<&str> = silent.iter().map(|member| member.name.as_str()).collect();
+            info!(
+                waiting_for = waiting.join(", "),
+                "founding a cluster takes a quorum: asking the others whether they know this member"
+            );
+        }
+        tokio::time::sleep(PAUSE).await;
     }
-    Ok(())
 }
 
-/// Whether the member at `url` has seen `me` run: it lists it with client URLs, which a member announces once it serves.
-async fn knows(client: &HttpClient, url: &Url, me: NodeId) -> bool {
-    let Ok((_, body)) = client.get(url, MEMBERS, ASKING).await else { return false };
-    let Ok(members) = json::from_slice::<Vec<Member>>("members", &body) else { return false };
-    members.iter().any(|member| member.id == me.0 && !member.client_urls.is_empty())
+/// Asks one member, at whichever of its URLs answers, whether it has seen `me` run: it lists it with client URLs, which a member
+/// announces once it serves. `None` if it does not say.
+async fn ask(client: &HttpClient, urls: &[Url], me: NodeId) -> Option<(Url, bool)> {
+    for url in urls {
+        let Ok((_, body)) = client.get(url, MEMBERS, ASKING).await else { continue };
+        let Ok(members) = json::from_slice::<Vec<Member>>("members", &body) else { continue };
+        let known = members.iter().any(|member| member.id == me.0 && !member.client_urls.is_empty());
+        return Some((url.clone(), known));
+    }
+    None
 }

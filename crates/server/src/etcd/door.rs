@@ -77,6 +77,13 @@ impl Door {
         }
     }
 
+    async fn listed(&self, what: What) -> Option<MembersAnswer> {
+        match self.ask(what).await {
+            Ok(Ok(Answer::Members(members))) => Some(members),
+            _ => None,
+        }
+    }
+
     async fn outcome(&self, what: What) -> Result<Outcome, NoAnswer> {
         let (answer, answered) = oneshot::channel();
         self.asks.send(Ask { what, answer }).map_err(|_| NoAnswer::Stopped)?;
@@ -86,12 +93,11 @@ impl Door {
 
 impl MembershipView for Door {
     fn members(&self) -> Soon<'_, Option<MembersAnswer>> {
-        Box::pin(async {
-            match self.ask(What::ReadHere(Query::Members)).await {
-                Ok(Ok(Answer::Members(members))) => Some(members),
-                _ => None,
-            }
-        })
+        Box::pin(self.listed(What::ReadHere(Query::Members)))
+    }
+
+    fn agreed_members(&self) -> Soon<'_, Option<MembersAnswer>> {
+        Box::pin(self.listed(What::Read(Query::Members)))
     }
 
     fn cluster_version(&self) -> Soon<'_, Option<String>> {

@@ -102,6 +102,11 @@ impl Listeners {
         })
     }
 
+    /// Tells peers that ask who is a member here that nobody is yet.
+    pub(crate) fn say_unborn(&self) {
+        self.gate.say_unborn();
+    }
+
     /// Serves.
     pub(crate) fn open(&self, peers: PeerPort, clients: ClientPort) {
         self.gate.open(peers);

@@ -211,7 +211,10 @@ async fn begin<D: Disk>(disk: D, config: &Arc<Config>) -> Result<Body<D>, StartE
     let client = HttpClient::new(config.dial_timeout());
     let store = match open(disk, LogOptions::default())? {
         Opened::Member(store) => *store,
-        Opened::Blank(blank) => found(blank, config, &client).await?,
+        Opened::Blank(blank) => {
+            listeners.say_unborn();
+            found(blank, config, &client).await?
+        }
     };
     let (machine, cluster) = assemble::recover(&store)?;
     let clock = Clock::new();
@@ -258,7 +261,7 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
 
     let transport = Transport::start(shared, cluster.others(me), &peer_events);
     let snapshotting = Arc::new(Snapshotting::new(snapshots));
-    let peer_port = PeerPort::new(transport.clone(), Arc::new(door.clone()), snapshotting.clone());
+    let peer_port = PeerPort::new(transport.clone(), Arc::new(door.clone()), snapshotting.clone(), board.clone());
     let client_port = ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), metrics.clone());
     listeners.open(peer_port, client_port);
 

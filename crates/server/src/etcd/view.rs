@@ -12,6 +12,9 @@ pub(crate) trait MembershipView: Send + Sync {
     /// Who is in it and who was removed; `None` if the member is stopping.
     fn members(&self) -> Soon<'_, Option<MembersAnswer>>;
 
+    /// The same, as all agree on it now; `None` also if they do not get to it in time.
+    fn agreed_members(&self) -> Soon<'_, Option<MembersAnswer>>;
+
     /// The version that all members speak, once it is agreed.
     fn cluster_version(&self) -> Soon<'_, Option<String>>;
 }

@@ -64,8 +64,10 @@ impl Cluster {
     /// A cluster of `count` members, all running, with `adjust`ed settings.
     pub(crate) async fn start(count: usize, adjust: impl Fn(&mut Config)) -> Cluster {
         let mut cluster = Cluster::planned(count, adjust);
-        for index in 0..count {
-            cluster.run(index).await;
+        // Together: founding a cluster takes a quorum.
+        let starting: Vec<_> = cluster.configs.iter().map(|config| tokio::spawn(Member::start(config.clone()))).collect();
+        for (index, member) in starting.into_iter().enumerate() {
+            cluster.members[index] = Some(member.await.expect("no panic").expect("a member starts"));
         }
         for member in cluster.members.iter_mut().flatten() {
             assert!(member.ready().await, "a member ended before it was ready");

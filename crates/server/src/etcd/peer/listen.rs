@@ -7,6 +7,7 @@ use super::super::budget::Budget;
 use super::super::clock::wall;
 use super::super::codec;
 use super::super::listen::descriptors;
+use super::super::status::Board;
 use super::super::view::MembershipView;
 use super::identity::incarnation;
 use super::stream::StreamBody;
@@ -14,6 +15,7 @@ use super::watchdog::{Verdict, Watched};
 use super::{Transport, body, snapshot};
 use bytes::Bytes;
 use consensus::NodeId;
+use etcd::bootstrap::FIRST_TERM;
 use etcd::json::{self, Member, Probe, Versions};
 use etcd::peer::http::{MEMBERS, PROBING, RAFT, RAFT_TO, Refusal, SNAPSHOT, Stream, TAKEN, VERSION};
 use etcd::peer::{Received, message};
@@ -26,6 +28,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,6 +36,9 @@ use tracing::{debug, warn};
 
 /// An idle connection is closed after so long, as in etcd.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// How long the cluster may take to agree on who is a member. Whoever asks waits a second.
+const AGREEING: Duration = Duration::from_millis(900);
 
 /// What the peer port answers with.
 type Answer = Response<Either<Full<Bytes>, StreamBody>>;
@@ -42,6 +48,7 @@ pub(crate) struct PeerPort {
     transport: Arc<Transport>,
     membership: Arc<dyn MembershipView>,
     snapshots: Arc<dyn snapshot::Receiver>,
+    board: Board,
     unread: Budget,
 }
 
@@ -50,20 +57,29 @@ impl PeerPort {
         transport: Arc<Transport>,
         membership: Arc<dyn MembershipView>,
         snapshots: Arc<dyn snapshot::Receiver>,
+        board: Board,
     ) -> PeerPort {
-        PeerPort { transport, membership, snapshots, unread: body::budget() }
+        PeerPort { transport, membership, snapshots, board, unread: body::budget() }
     }
 }
 
 /// Keeps peers waiting until the member has found out who it is.
 #[derive(Default)]
-pub(crate) struct Gate(OnceLock<PeerPort>);
+pub(crate) struct Gate {
+    port: OnceLock<PeerPort>,
+    unborn: AtomicBool,
+}
 
 impl Gate {
+    /// This member has an empty folder: until it has founded a cluster, it knows no members, and says so to whoever asks.
+    pub(crate) fn say_unborn(&self) {
+        self.unborn.store(true, Ordering::Relaxed);
+    }
+
     /// From now on peers are served.
     pub(crate) fn open(&self, port: PeerPort) {
         // A second opening would be of the same port.
-        let _ = self.0.set(port);
+        let _ = self.port.set(port);
     }
 }
 
@@ -99,8 +115,10 @@ async fn converse(socket: TcpStream, gate: Arc<Gate>) {
     let service = service_fn(move |request| {
         let (gate, verdict) = (gate.clone(), verdict.clone());
         async move {
-            Ok::<_, Infallible>(match gate.0.get() {
+            let unborn = gate.unborn.load(Ordering::Relaxed);
+            Ok::<_, Infallible>(match gate.port.get() {
                 Some(port) => answer(request, port, verdict).await,
+                None if unborn && request.uri().path() == MEMBERS => in_json("[]\n".to_owned()),
                 // Members that start together ask each other at once whether they are known: silence would cost them a second.
                 None => text(StatusCode::SERVICE_UNAVAILABLE, "this member is starting\n".to_owned()),
             })
@@ -203,13 +221,21 @@ async fn snapshot_post(request: Request<Incoming>, port: &PeerPort) -> Answer {
     }
 }
 
+/// Who is a member. Until a first leader is elected that is what this member was told; from then on what all agree on. What happens to
+/// be applied here would not do: somebody who lost its disk could take the word of a member that has just been restarted, and has yet
+/// to apply the end of what it knew, for never having been here.
 async fn members(port: &PeerPort) -> Answer {
-    match port.membership.members().await {
+    let members = if port.board.status().epoch > FIRST_TERM {
+        tokio::time::timeout(AGREEING, port.membership.agreed_members()).await.ok().flatten()
+    } else {
+        port.membership.members().await
+    };
+    match members {
         Some(members) => {
             let members: Vec<Member> = members.members.into_iter().map(Member::from).collect();
             in_json(json::to_string(&members) + "\n")
         }
-        None => text(StatusCode::SERVICE_UNAVAILABLE, "etcdserver: server stopped\n".to_owned()),
+        None => text(StatusCode::SERVICE_UNAVAILABLE, "etcdserver: no leader\n".to_owned()),
     }
 }
 
