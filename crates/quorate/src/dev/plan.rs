@@ -10,7 +10,7 @@
 
 use crate::cli;
 use crate::member::{Contents, contents};
-use crate::processes::{holder, is_free};
+use crate::processes::{becomes_free, holder};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub(super) fn plan(options: &cli::Dev) -> Result<Vec<Planned>, String> {
 /// Makes the folder ready, or says in one sentence why the cluster cannot be started on it.
 pub(super) fn prepare(options: &cli::Dev, members: &[Planned]) -> Result<(), String> {
     for port in members.iter().flat_map(|member| [member.client_port, member.peer_port]) {
-        if !is_free(port) {
+        if !becomes_free(port) {
             return Err(format!("port {port} is taken by {}; stop it, or choose other ports with --base-port", holder(port)));
         }
     }

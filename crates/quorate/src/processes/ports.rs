@@ -4,10 +4,26 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Whether a member could listen on this port.
-pub(crate) fn is_free(port: u16) -> bool {
+fn is_free(port: u16) -> bool {
     !matches!(TcpListener::bind((Ipv4Addr::LOCALHOST, port)), Err(error) if error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// Whether a member can listen on this port within a moment: a cluster that was just killed takes a little to be gone.
+pub(crate) fn becomes_free(port: u16) -> bool {
+    const MOMENT: Duration = Duration::from_secs(1);
+    let begin = Instant::now();
+    loop {
+        if is_free(port) {
+            return true;
+        }
+        if begin.elapsed() > MOMENT {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Ports that nobody listens on now, all different.
