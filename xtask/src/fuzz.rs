@@ -62,7 +62,7 @@ fn install() -> Result<PathBuf, String> {
     let tools = root().join("target/tools");
     if !tools.join("bin/cargo-fuzz").is_file() {
         let mut install = Command::new("cargo");
-        install.args(["install", "--quiet", "--locked", "cargo-fuzz", "--version", "0.13", "--root"]).arg(&tools);
+        install.args(["install", "--quiet", "--locked", "cargo-fuzz", "--version", "^0.13", "--root"]).arg(&tools);
         run(install.arg("--target-dir").arg(root().join("target/tools/build")))?;
     }
     Ok(tools)

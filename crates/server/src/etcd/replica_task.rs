@@ -271,7 +271,10 @@ impl<D: Disk> ReplicaTask<D> {
                         sealed.discard()?;
                     }
                 }
-                Effect::ChangeRole { epoch, role } => info!(term = epoch, %role, leader = ?role.leader(self.outputs.me), "role"),
+                Effect::ChangeRole { epoch, role } => {
+                    let leader = role.leader(self.outputs.me).map(tracing::field::display);
+                    info!(term = epoch, %role, leader, "role");
+                }
                 Effect::Explain(decision) => self.explain(&decision),
                 Effect::Stop(why) => return Err(StopError::Log(why)),
             }
