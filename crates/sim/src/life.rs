@@ -141,10 +141,12 @@ impl World {
         it.spins = 0;
         let life = it.life;
         self.trace.note(self.now, (member as u64) << 8 | 9, || {
+            let Promise { epoch, vote, committed, .. } = found.promise;
+            let vote = vote.map_or_else(|| "its vote not given".to_owned(), |vote| format!("its vote given to m{vote}"));
             format!(
-                "m{} starts its life {life} with {:?}, a log from {} to {}, and a snapshot of {}",
+                "m{} starts its life {life} in term {epoch}, {vote}, knowing of {committed} committed entries, with a log from {} to {} and a \
+                 snapshot of {}",
                 member + 1,
-                found.promise,
                 found.base,
                 found.last,
                 found.applied
