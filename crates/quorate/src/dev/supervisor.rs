@@ -158,17 +158,23 @@ impl Supervisor {
         // A member that hangs must wake up to hear the next one.
         signal(&self.board, Signal::CONT);
         signal(&self.board, Signal::TERM);
-        let deadline = Instant::now() + STOP_WITHIN;
         // The last one would hand leadership over, and has nobody to hand it to.
-        while self.board.members.iter().filter(|member| member.own_pid().is_some()).count() > 1 {
+        self.until_only(1).await;
+        signal(&self.board, Signal::KILL);
+        self.until_only(0).await;
+    }
+
+    /// Waits, within bounds, until no more than `count` members run.
+    async fn until_only(&mut self, count: usize) {
+        let deadline = Instant::now() + STOP_WITHIN;
+        while self.board.members.iter().filter(|member| member.own_pid().is_some()).count() > count {
             let left = deadline.saturating_duration_since(Instant::now());
             match tokio::time::timeout(left, self.happened.recv()).await {
                 Ok(Some(Happened::Ended(member, status))) => self.board.ended(member, how_it_ended(status), None),
                 Ok(Some(Happened::Asked(..))) => {}
-                Ok(None) | Err(_) => break,
+                Ok(None) | Err(_) => return,
             }
         }
-        signal(&self.board, Signal::KILL);
     }
 }
 
