@@ -65,7 +65,7 @@ pub enum Input<M> {
     },
 
     /// Entries that were asked for with `Output::Fetch`, read from the log on disk: a run without gaps, from the first index asked
-    /// for, cut short by the budget. Empty if the log no longer holds the first.
+    /// for, cut short by the budget. Empty if the log no longer holds the first (Raft), or nothing at all in that range (Zab).
     Fetched {
         /// For whom they were asked.
         reader: Reader,
@@ -77,7 +77,7 @@ pub enum Input<M> {
     SnapshotTaken {
         /// What it stands for.
         snapshot: Snapshot,
-        /// At most the snapshot's own index.
+        /// At most the snapshot's own index. Of no meaning to Zab, whose log is kept by the file.
         cut: u64,
     },
 
@@ -153,6 +153,27 @@ pub enum How {
 pub enum Note {
     /// A client's write for the leader to prepare and propose. Raft: MsgProp, whose bytes are the command itself. Zab: REQUEST.
     Request(Vec<(EntryKind, Bytes)>),
-    /// Sessions touched, REVALIDATE and its answer. Zab only.
-    Session(Bytes),
+    /// What members tell each other about clients' sessions. ZooKeeper only.
+    Sessions(SessionNote),
+}
+
+/// What ZooKeeper's members tell each other about clients' sessions, which the leader alone lets expire.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SessionNote {
+    /// To the leader: these sessions (and their time-outs in milliseconds) were heard from. Travels with the answer to a ping.
+    Touched(Vec<(i64, i32)>),
+    /// To the leader: a client has come to me with this session (and its time-out in milliseconds). Does it live?
+    Revalidate {
+        /// The session.
+        session: i64,
+        /// Its time-out in milliseconds.
+        timeout: i32,
+    },
+    /// From the leader: the answer. If it lives, it is now served by whoever asked.
+    Revalidated {
+        /// The session.
+        session: i64,
+        /// Whether it lives.
+        valid: bool,
+    },
 }

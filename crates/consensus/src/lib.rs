@@ -31,7 +31,7 @@ mod quorum;
 mod time;
 
 pub use chance::Chance;
-pub use input::{How, Input, Link, Note, ReadId};
+pub use input::{How, Input, Link, Note, ReadId, SessionNote};
 pub use log::{Entry, EntryKind, Position, Promise, Snapshot};
 pub use machine::{RestoreError, StateMachine, Wall};
 pub use output::{Append, DropReason, Dropped, Fetch, Output, Persist, Reader, Role, Ticket};
@@ -85,4 +85,10 @@ pub trait Consensus {
 
     /// The last position known to be committed. Never goes back within one process.
     fn committed(&self) -> Position;
+
+    /// Whether clients may be served. A Raft member always may: what it does not know it asks the leader. A ZooKeeper server
+    /// serves only in Zab's broadcast phase; when that ends, everything that waits here is refused and its clients are let go.
+    fn serving(&self) -> bool {
+        true
+    }
 }

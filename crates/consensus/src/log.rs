@@ -24,6 +24,17 @@ impl Position {
     pub const fn new(epoch: u64, index: u64) -> Position {
         Position { epoch, index }
     }
+
+    /// The position that a ZooKeeper transaction id stands for: the epoch in its high half, the counter in its low half.
+    pub const fn from_zxid(zxid: u64) -> Position {
+        Position { epoch: zxid >> 32, index: zxid & 0xffff_ffff }
+    }
+
+    /// As a ZooKeeper transaction id. Only for positions that fit, which every position of Zab's does.
+    pub const fn zxid(self) -> u64 {
+        debug_assert!(self.epoch <= u32::MAX as u64 && self.index <= u32::MAX as u64, "too large for a zxid");
+        self.epoch << 32 | self.index
+    }
 }
 
 impl fmt::Display for Position {

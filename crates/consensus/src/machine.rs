@@ -1,6 +1,6 @@
 //! The log's other side: what turns commands into answers.
 
-use crate::{Instant, Position};
+use crate::{Instant, NodeId, Position, SessionNote};
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -20,18 +20,20 @@ pub trait StateMachine: Sized {
     type Query;
     /// The answer to either; outcomes that clients call errors are answers, too.
     type Response;
+    /// What others than the asking client want to hear of a command that was applied: what watches are about.
+    type Event;
     /// Where a snapshot in progress stands.
     type Cursor;
 
     /// Turns a request into the command that would stand at `next`. etcd: the identity. ZooKeeper: the transaction, against the tree
-    /// plus what is outstanding. Leader only.
-    fn prepare(&mut self, next: Position, wall: Wall, request: Self::Request) -> Self::Command;
+    /// plus what is outstanding. `from` is the member whose client asks. Leader only.
+    fn prepare(&mut self, next: Position, wall: Wall, from: NodeId, request: Self::Request) -> Self::Command;
 
     /// Leadership is lost: what was prepared and not applied is void.
     fn abandon(&mut self);
 
-    /// Applies a committed command, once, in order. Infallible.
-    fn apply(&mut self, position: Position, command: Self::Command) -> Self::Response;
+    /// Applies a committed command, once, in order. Infallible. What watchers want to hear of it is added to `events`.
+    fn apply(&mut self, position: Position, command: Self::Command, events: &mut Vec<Self::Event>) -> Self::Response;
 
     /// Applies an entry without a command (a new leader's no-op), so that the machine knows how far it is.
     fn skip(&mut self, position: Position);
@@ -45,13 +47,20 @@ pub trait StateMachine: Sized {
     /// This member began to lead and has applied everything of earlier epochs: timers that only a leader runs start anew.
     fn lead(&mut self, now: Instant);
 
+    /// A member (perhaps this one) has news of its clients' sessions, or asks about one: the answer goes back to it. Leader only;
+    /// etcd has no such thing.
+    fn hear(&mut self, _now: Instant, _from: NodeId, _note: SessionNote) -> Option<SessionNote> {
+        None
+    }
+
     /// When `due` has something to say. [`Instant::NEVER`] unless leading.
     fn deadline(&self) -> Instant;
 
     /// What time has brought about (expiries): decided by the leader, replicated like any request.
     fn due(&mut self, now: Instant) -> Vec<Self::Request>;
 
-    /// Begins a snapshot of this very moment. The machine goes on changing; the snapshot does not.
+    /// Begins a snapshot of this very moment. The machine goes on changing; the snapshot does not, unless whatever is changed in it
+    /// meanwhile comes out right when the commands after this moment are applied to it again (ZooKeeper's fuzzy snapshots).
     fn begin_snapshot(&mut self) -> Self::Cursor;
 
     /// The next piece, of about `budget` bytes; `None` when all was given. Must not take time in proportion to the whole.

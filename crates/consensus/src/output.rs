@@ -60,7 +60,8 @@ pub enum Output<M, D> {
         why: How,
     },
 
-    /// Send the newest snapshot, its bytes with this message, then say `Input::SnapshotSent`. At most one is open per peer.
+    /// Send the newest snapshot (Zab: the one that the message names), its bytes with this message, then say
+    /// `Input::SnapshotSent`. At most one is open per peer.
     SendSnapshot {
         /// To whom.
         to: NodeId,
@@ -72,6 +73,10 @@ pub enum Output<M, D> {
     InstallSnapshot {
         /// What it stands for.
         snapshot: Snapshot,
+        /// Committed entries that follow it and come into force with it, as one: the member then holds a snapshot of the last of
+        /// them. Without them a crash could leave it with less than it has acknowledged before. Zab only; Raft's snapshots
+        /// are never behind what the receiver knows to be committed.
+        entries: Vec<Entry>,
     },
 
     /// A peer told us something beside the log.
@@ -123,9 +128,10 @@ pub struct Ticket(pub u64);
 pub struct Fetch {
     /// For whom.
     pub reader: Reader,
-    /// The first index wanted.
+    /// The first index wanted. Zab: a zxid. Since those have gaps, the answer begins with the last entry at or before it, or with
+    /// the log's first if there is none.
     pub first: u64,
-    /// The last index wanted.
+    /// The last index wanted. Zab: a zxid.
     pub last: u64,
     /// Stop after this many bytes of data, but not before the first entry.
     pub budget: usize,
@@ -140,10 +146,10 @@ pub enum Reader {
     Peer(NodeId),
 }
 
-/// What a member is.
+/// What a member is. ZooKeeper: LOOKING is a candidate; FOLLOWING and OBSERVING name the leader that was elected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// Follows `leader`, if it knows one. ZooKeeper: FOLLOWING, or LOOKING without a leader.
+    /// Follows `leader`, if it knows one.
     Follower {
         /// Whom.
         leader: Option<NodeId>,

@@ -72,7 +72,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use consensus::{Instant, Position, RestoreError, StateMachine, Wall};
+use consensus::{Instant, NodeId, Position, RestoreError, StateMachine, Wall};
+use core::convert::Infallible;
 use core::fmt;
 
 /// etcd's state machine.
@@ -239,15 +240,16 @@ impl<V: Values + Default> StateMachine for Keyspace<V> {
     type Command = Command;
     type Query = Query;
     type Response = Response;
+    type Event = Infallible;
     type Cursor = Cursor;
 
-    fn prepare(&mut self, _next: Position, _wall: Wall, request: Command) -> Command {
+    fn prepare(&mut self, _next: Position, _wall: Wall, _from: NodeId, request: Command) -> Command {
         request
     }
 
     fn abandon(&mut self) {}
 
-    fn apply(&mut self, position: Position, command: Command) -> Response {
+    fn apply(&mut self, position: Position, command: Command, _events: &mut Vec<Infallible>) -> Response {
         self.skip(position);
         let response = self.carry_out(command);
         self.sweep_a_little();

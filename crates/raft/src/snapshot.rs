@@ -6,6 +6,7 @@
 //! ```
 
 use crate::{Body, Decision, Message, Raft};
+use alloc::vec::Vec;
 use consensus::{DropReason, Dropped, NodeId, Output, Snapshot};
 
 impl Raft {
@@ -72,7 +73,7 @@ impl Raft {
             return;
         }
         self.installing = Some(snapshot.clone());
-        self.out.push(Output::InstallSnapshot { snapshot });
+        self.out.push(Output::InstallSnapshot { snapshot, entries: Vec::new() });
     }
 
     /// A snapshot that nobody can use here.

@@ -73,7 +73,7 @@ impl Member {
                 let delivered = self.chance.one_in(1, 2);
                 self.owed.push_back(Input::SnapshotSent { to, delivered });
             }
-            Output::InstallSnapshot { snapshot } => self.owed.push_back(Input::Installed { snapshot }),
+            Output::InstallSnapshot { snapshot, .. } => self.owed.push_back(Input::Installed { snapshot }),
             Output::Send { to, .. } => {
                 assert!(to != id(1) && self.configuration.contains(to), "seed {}: sends to {to}", self.seed);
             }

@@ -43,7 +43,11 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         match command {
             None => self.machine.skip(position),
             Some(command) => {
-                let response = self.machine.apply(position, command);
+                let mut events = Vec::new();
+                let response = self.machine.apply(position, command, &mut events);
+                if !events.is_empty() {
+                    effects.push(Effect::Happened { position, events });
+                }
                 if let Some(id) = id {
                     self.respond(id, response, effects);
                 }
@@ -52,10 +56,19 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         if position.epoch > before.epoch {
             self.refuse_before(position.epoch, effects);
         }
-        if self.role == Role::Leader && !self.leading && position.epoch == self.epoch {
+        true
+    }
+
+    /// A leader leads once it has applied what earlier epochs left: Raft's with its first entry, the no-op; Zab's, whose epochs
+    /// begin without an entry, when its next proposal is the epoch's first.
+    pub(crate) fn begin_to_lead(&mut self) {
+        if self.leading || self.role != Role::Leader {
+            return;
+        }
+        let Some(next) = self.consensus.next() else { return };
+        if self.machine.applied().epoch == next.epoch || next.index == 1 {
             self.leading = true;
             self.machine.lead(self.now);
         }
-        true
     }
 }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use consensus::{Entry, Fetch, How, Link, NodeId, Persist, Position, Reader, Role, Snapshot, Ticket};
+use consensus::{Entry, Fetch, How, Link, NodeId, Persist, Position, Reader, Role, SessionNote, Snapshot, Ticket};
 
 /// Names a client's pending request or query in its answer. Chosen by the driver, never used twice in a process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -80,6 +80,8 @@ pub enum Event<M, Machine, Request, Query> {
         /// The restored machine.
         machine: Machine,
     },
+    /// Tell the leader, which may be this member itself, about clients' sessions. Lost if nobody leads.
+    TellOfSessions(SessionNote),
     /// Hand leadership over. Answered when it is known how that ended.
     TransferLeadership {
         /// Who asks.
@@ -91,7 +93,7 @@ pub enum Event<M, Machine, Request, Query> {
 
 /// What a replica asks for. Each may be carried out the moment it is emitted.
 #[derive(Debug)]
-pub enum Effect<M, D, Response> {
+pub enum Effect<M, D, Response, Event> {
     /// Write and sync, then say `Persisted`.
     Persist(Persist),
     /// Send to a peer.
@@ -146,8 +148,23 @@ pub enum Effect<M, D, Response> {
         /// With which message.
         message: M,
     },
-    /// Put the snapshot that arrived into force, durably, then say `Installed`.
-    InstallSnapshot(Snapshot),
+    /// Put the snapshot that arrived into force, durably, with these entries after it, as one; then say `Installed`. See
+    /// [`consensus::Output::InstallSnapshot`].
+    InstallSnapshot {
+        /// What it stands for.
+        snapshot: Snapshot,
+        /// What follows it.
+        entries: Vec<Entry>,
+    },
+    /// A command was applied, and this is what watchers want to hear of it. Comes before the answer to whoever sent the command.
+    Happened {
+        /// Where it stands.
+        position: Position,
+        /// What happened.
+        events: Vec<Event>,
+    },
+    /// The leader has told this about a client's session.
+    HeardOfSession(SessionNote),
     /// The snapshot that arrived is not wanted: delete it.
     DiscardSnapshot,
     /// This member's role, epoch or leader changed.

@@ -109,7 +109,8 @@ pub struct Status {
 }
 
 /// The effects of a replica over protocol `C` and machine `M`.
-pub type Effects<C, M> = Vec<Effect<<C as Consensus>::Message, <C as Consensus>::Decision, <M as StateMachine>::Response>>;
+pub type Effects<C, M> =
+    Vec<Effect<<C as Consensus>::Message, <C as Consensus>::Decision, <M as StateMachine>::Response, <M as StateMachine>::Event>>;
 
 /// One member.
 pub struct Replica<C: Consensus, M: StateMachine, K: Codec<Machine = M>> {
@@ -125,6 +126,8 @@ pub struct Replica<C: Consensus, M: StateMachine, K: Codec<Machine = M>> {
     role: Role,
     /// Whether the machine was told that this member leads.
     leading: bool,
+    /// Whether clients could be served when last looked.
+    served: bool,
     /// Members to whom a link stands.
     linked: BTreeSet<NodeId>,
     configuration: Configuration,
@@ -162,6 +165,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             wall: Wall::default(),
             role: Role::Follower { leader: None },
             leading: false,
+            served: false,
             linked: BTreeSet::new(),
             configuration,
             unsent: Unsent::default(),
@@ -215,6 +219,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             Event::SnapshotSent { to, delivered } => self.step(Input::SnapshotSent { to, delivered }),
             Event::SnapshotArrived { from, message } => self.step(Input::SnapshotArrived { from, message }),
             Event::Installed { snapshot, machine } => self.on_installed(snapshot, machine, effects),
+            Event::TellOfSessions(note) => self.tell_of_sessions(note, effects),
             Event::TransferLeadership { token, to } => self.on_transfer(token, to, effects),
         }
         if let Some(position) = self.owed.take() {
@@ -222,6 +227,11 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         }
         self.collect_due();
         self.settle(effects);
+        let serving = self.consensus.serving();
+        if self.served && !serving {
+            self.refuse_all(effects);
+        }
+        self.served = serving;
         self.refuse_overdue(effects);
     }
 
@@ -249,6 +259,11 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             applied: self.machine.applied(),
             pending: self.waiting.len() + self.unsent.len(),
         }
+    }
+
+    /// Whether clients may be served: see [`Consensus::serving`].
+    pub fn serving(&self) -> bool {
+        self.served
     }
 
     /// The protocol, to look at.
@@ -302,8 +317,8 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             Output::Connect { peer, link } => effects.push(Effect::Connect { peer, link }),
             Output::Disconnect { peer, link, .. } => effects.push(Effect::Disconnect { peer, link }),
             Output::SendSnapshot { to, message } => effects.push(Effect::SendSnapshot { to, message }),
-            Output::InstallSnapshot { snapshot } => self.on_install(snapshot, effects),
-            Output::Told { note, .. } => self.on_told(note),
+            Output::InstallSnapshot { snapshot, entries } => self.on_install(snapshot, entries, effects),
+            Output::Told { from, note } => self.on_told(from, note, effects),
             Output::ChangeRole { epoch, role } => self.on_role(epoch, role, effects),
             Output::Explain(decision) => effects.push(Effect::Explain(decision)),
         }

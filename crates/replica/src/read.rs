@@ -83,6 +83,12 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         }
     }
 
+    pub(crate) fn refuse_all_reads(&mut self, effects: &mut Effects<C, M>) {
+        while let Some((&id, _)) = self.reads.batches.first_key_value() {
+            self.refuse_batch(id, Refusal::LeaderChanged, effects);
+        }
+    }
+
     fn refuse_batch(&mut self, id: ReadId, refusal: Refusal, effects: &mut Effects<C, M>) {
         for (token, _) in self.reads.remove(id) {
             effects.push(Effect::Answer { token, answer: Answer::Refused(refusal) });

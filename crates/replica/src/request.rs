@@ -4,7 +4,7 @@ use crate::{Answer, Codec, Effect, Effects, Refusal, Replica, RequestId, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use consensus::{Consensus, EntryKind, Input, Instant, Note, Position, Role, StateMachine};
+use consensus::{Consensus, EntryKind, Input, Instant, NodeId, Note, Position, Role, SessionNote, StateMachine};
 
 /// Requests that have not left yet: nobody leads, the link to the leader is down, or the log takes no more for now. Since nothing
 /// was done for them, they may wait for whoever leads next.
@@ -24,6 +24,8 @@ pub(crate) struct Request<R> {
     pub(crate) id: RequestId,
     /// Whom to answer; `None` if another member's client asks, or time itself.
     pub(crate) token: Option<Token>,
+    /// The member whose client asks.
+    pub(crate) from: NodeId,
     pub(crate) deadline: Instant,
     /// Encoded once, as it would be forwarded; also how much room it takes.
     pub(crate) encoded: Bytes,
@@ -55,7 +57,7 @@ impl<R> Unsent<R> {
         self.queue.push_back(request);
     }
 
-    fn pop(&mut self) -> Option<Request<R>> {
+    pub(crate) fn pop(&mut self) -> Option<Request<R>> {
         let request = self.queue.pop_front()?;
         self.bytes -= weight(&request.encoded);
         Some(request)
@@ -84,8 +86,11 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
     }
 
     /// A member forwarded its clients' writes to us, its leader.
-    pub(crate) fn on_told(&mut self, note: Note) {
-        let Note::Request(proposals) = note else { return };
+    pub(crate) fn on_told(&mut self, from: NodeId, note: Note, effects: &mut Effects<C, M>) {
+        let proposals = match note {
+            Note::Request(proposals) => proposals,
+            Note::Sessions(note) => return self.hear_of_sessions(from, note, effects),
+        };
         for (kind, data) in proposals {
             match kind {
                 EntryKind::Configuration => self.step(Input::Reconfigure { change: data }),
@@ -97,7 +102,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
                         continue;
                     }
                     let deadline = self.now + self.options.request_timeout;
-                    self.unsent.push(Request { id, token: None, deadline, encoded: data, request });
+                    self.unsent.push(Request { id, token: None, from, deadline, encoded: data, request });
                 }
             }
         }
@@ -112,8 +117,32 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         }
     }
 
+    /// Clients of this member were heard from, or one came with a session: the leader is to know.
+    pub(crate) fn tell_of_sessions(&mut self, note: SessionNote, effects: &mut Effects<C, M>) {
+        match self.leader() {
+            Some(leader) if leader == self.me => self.hear_of_sessions(self.me, note, effects),
+            Some(leader) => self.step(Input::Tell { to: leader, note: Note::Sessions(note) }),
+            None => {}
+        }
+    }
+
+    fn hear_of_sessions(&mut self, from: NodeId, note: SessionNote, effects: &mut Effects<C, M>) {
+        if !self.leading {
+            if matches!(note, SessionNote::Revalidated { .. }) && self.leader() == Some(from) {
+                effects.push(Effect::HeardOfSession(note));
+            }
+            return;
+        }
+        match self.machine.hear(self.now, from, note) {
+            Some(answer) if from == self.me => effects.push(Effect::HeardOfSession(answer)),
+            Some(answer) => self.step(Input::Tell { to: from, note: Note::Sessions(answer) }),
+            None => {}
+        }
+    }
+
     /// Hands over what has not left yet, as far as anybody takes it.
     pub(crate) fn hand_over(&mut self) {
+        self.begin_to_lead();
         if self.role != Role::Leader {
             self.unsent.forget_foreign();
         }
@@ -141,16 +170,16 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         let id = self.codec.id(&request);
         let encoded = self.codec.encode_request(id, &request);
         let deadline = self.now + self.options.request_timeout;
-        self.unsent.push(Request { id, token, deadline, encoded, request });
+        self.unsent.push(Request { id, token, from: self.me, deadline, encoded, request });
     }
 
     fn propose(&mut self, next: Position) -> bool {
         let mut commands = Vec::new();
         let mut bytes = 0;
         while bytes < self.options.batch_bytes_max {
-            let Some(Request { id, token, deadline, encoded, request }) = self.unsent.pop() else { break };
+            let Some(Request { id, token, from, deadline, encoded, request }) = self.unsent.pop() else { break };
             let position = Position::new(next.epoch, next.index + commands.len() as u64);
-            let command = self.machine.prepare(position, self.wall, request);
+            let command = self.machine.prepare(position, self.wall, from, request);
             let command = self.codec.encode(id, &command, encoded.clone());
             bytes += command.len();
             commands.push(command);
@@ -179,7 +208,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
     #[cfg(feature = "mutants")]
     pub(crate) fn forward_again(&mut self, id: RequestId, token: Option<Token>, deadline: Instant, encoded: Bytes) {
         if let Ok((_, request)) = self.codec.decode_request(&encoded) {
-            self.unsent.push(Request { id, token, deadline, encoded, request });
+            self.unsent.push(Request { id, token, from: self.me, deadline, encoded, request });
         }
     }
 }

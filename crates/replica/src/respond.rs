@@ -111,6 +111,19 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         }
     }
 
+    /// This member serves nobody any more: what waits here is refused, whether it was done or not.
+    pub(crate) fn refuse_all(&mut self, effects: &mut Effects<C, M>) {
+        let ids: Vec<RequestId> = self.waiting.pending.keys().copied().collect();
+        for id in ids {
+            let pending = self.waiting.remove(id).expect("listed a moment ago");
+            refuse(pending.token, Refusal::LeaderChanged, effects);
+        }
+        while let Some(request) = self.unsent.pop() {
+            refuse(request.token, Refusal::LeaderChanged, effects);
+        }
+        self.refuse_all_reads(effects);
+    }
+
     /// The protocol took none of the last forwarded message.
     pub(crate) fn refuse_last_forwarded(&mut self, effects: &mut Effects<C, M>) {
         for id in core::mem::take(&mut self.waiting.last_forwarded) {
@@ -141,7 +154,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
     }
 }
 
-fn refuse<Message, D, R>(token: Option<Token>, refusal: Refusal, effects: &mut Vec<Effect<Message, D, R>>) {
+fn refuse<Message, D, R, E>(token: Option<Token>, refusal: Refusal, effects: &mut Vec<Effect<Message, D, R, E>>) {
     if let Some(token) = token {
         effects.push(Effect::Answer { token, answer: Answer::Refused(refusal) });
     }

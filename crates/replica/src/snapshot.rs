@@ -1,6 +1,7 @@
 //! Snapshots are taken piece by piece between other work, and arrive whole.
 
 use crate::{Codec, Effect, Effects, Replica};
+use alloc::vec::Vec;
 use consensus::{Consensus, Entry, Input, Snapshot, StateMachine};
 
 /// What was applied since the last snapshot began.
@@ -68,11 +69,11 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
     }
 
     /// The leader's snapshot takes the place of everything here, also of a snapshot in progress.
-    pub(crate) fn on_install(&mut self, snapshot: Snapshot, effects: &mut Effects<C, M>) {
+    pub(crate) fn on_install(&mut self, snapshot: Snapshot, entries: Vec<Entry>, effects: &mut Effects<C, M>) {
         if let Some(cursor) = self.taking.take().and_then(|taking| taking.cursor) {
             self.machine.end_snapshot(cursor);
         }
-        effects.push(Effect::InstallSnapshot(snapshot));
+        effects.push(Effect::InstallSnapshot { snapshot, entries });
     }
 
     pub(crate) fn on_installed(&mut self, snapshot: Snapshot, machine: M, effects: &mut Effects<C, M>) {

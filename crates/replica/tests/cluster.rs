@@ -21,13 +21,14 @@ impl StateMachine for List {
     type Command = Bytes;
     type Query = ();
     type Response = Vec<Bytes>;
+    type Event = std::convert::Infallible;
     type Cursor = VecDeque<Bytes>;
 
-    fn prepare(&mut self, _: Position, _: Wall, request: Bytes) -> Bytes {
+    fn prepare(&mut self, _: Position, _: Wall, _: NodeId, request: Bytes) -> Bytes {
         request
     }
     fn abandon(&mut self) {}
-    fn apply(&mut self, position: Position, command: Bytes) -> Vec<Bytes> {
+    fn apply(&mut self, position: Position, command: Bytes, _: &mut Vec<Self::Event>) -> Vec<Bytes> {
         self.applied = position;
         self.items.push(command);
         self.items.clone()
@@ -169,7 +170,8 @@ impl Cluster {
                     Effect::FinishSnapshot(snapshot) => events.push_back(Event::SnapshotSaved(snapshot)),
                     Effect::CutLog { upto } => member.cut = upto,
                     Effect::Stop(why) => member.stopped = Some(why),
-                    Effect::ChangeRole { .. } | Effect::Explain(_) | Effect::InstallSnapshot(_) => {}
+                    Effect::ChangeRole { .. } | Effect::Explain(_) | Effect::InstallSnapshot { .. } => {}
+                    Effect::Happened { .. } | Effect::HeardOfSession(_) => unreachable!("a list tells nobody"),
                     other => panic!("not expected here: {other:?}"),
                 }
             }

@@ -62,7 +62,7 @@ impl<P: Protocol> World<P> {
                 Output::Drop { what, reason } => self.drop_request(id, what, reason),
                 Output::Fetch(fetch) => self.fetch(id, fetch, inputs)?,
                 Output::SendSnapshot { to, message } => self.send_snapshot(id, to, message, inputs)?,
-                Output::InstallSnapshot { snapshot } => self.install(id, snapshot, inputs)?,
+                Output::InstallSnapshot { snapshot, .. } => self.install(id, snapshot, inputs)?,
                 Output::Told { from, note } => self.told(id, from, note)?,
                 Output::ChangeRole { epoch, role } => self.change_role(id, epoch, role)?,
                 Output::Explain(decision) => self.say(format!("{id}: {decision}")),

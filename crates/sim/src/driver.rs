@@ -40,7 +40,11 @@ impl World {
         self.schedule_wake(member);
     }
 
-    fn carry_out(&mut self, member: usize, effect: Effect<Message, raft::Decision, crate::machine::Response>) {
+    fn carry_out(
+        &mut self,
+        member: usize,
+        effect: Effect<Message, raft::Decision, crate::machine::Response, std::convert::Infallible>,
+    ) {
         match effect {
             Effect::Persist(persist) => self.give_job(member, Job::Persist(persist)),
             Effect::Send { to, message } => self.send(member, place(to), message),
@@ -53,7 +57,8 @@ impl World {
             }
             Effect::CutLog { upto } => self.give_job(member, Job::Cut(upto)),
             Effect::SendSnapshot { to, message } => self.ship(member, place(to), message),
-            Effect::InstallSnapshot(_) => self.install(member),
+            Effect::InstallSnapshot { .. } => self.install(member),
+            Effect::Happened { .. } | Effect::HeardOfSession(_) => unreachable!("the map has neither watchers nor sessions"),
             Effect::DiscardSnapshot => self.discard_arrived(member),
             Effect::ChangeRole { epoch, role } => {
                 if role == consensus::Role::Leader {

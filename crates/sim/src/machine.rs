@@ -2,8 +2,9 @@
 
 use crate::ghost::SharedGhost;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use consensus::{Instant, Position, RestoreError, StateMachine, Wall};
+use consensus::{Instant, NodeId, Position, RestoreError, StateMachine, Wall};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::rc::Rc;
 
 /// What a client wants done. Each carries a number that no other has.
@@ -104,15 +105,16 @@ impl StateMachine for Map {
     type Command = Command;
     type Query = u16;
     type Response = Response;
+    type Event = Infallible;
     type Cursor = Cursor;
 
-    fn prepare(&mut self, _next: Position, _wall: Wall, request: Command) -> Command {
+    fn prepare(&mut self, _next: Position, _wall: Wall, _from: NodeId, request: Command) -> Command {
         request
     }
 
     fn abandon(&mut self) {}
 
-    fn apply(&mut self, position: Position, command: Command) -> Response {
+    fn apply(&mut self, position: Position, command: Command, _events: &mut Vec<Infallible>) -> Response {
         let held = self.registers.get(&command.key).copied().unwrap_or(0);
         let new = change(held, command.change);
         if new != held {
@@ -215,12 +217,12 @@ mod tests {
         let mut map = Map::new();
         let put = |op, key, value| Command { op, key, change: Change::Put(value), ballast: 0 };
         for op in 1..=20 {
-            map.apply(Position::new(1, op), put(op, op as u16, op * 10));
+            map.apply(Position::new(1, op), put(op, op as u16, op * 10), &mut Vec::new());
         }
         let mut cursor = map.begin_snapshot();
         let (applied, digest) = (map.applied(), map.digest());
         let mut chunks = vec![map.snapshot_chunk(&mut cursor, 40).unwrap()];
-        map.apply(Position::new(1, 21), put(21, 20, 7));
+        map.apply(Position::new(1, 21), put(21, 20, 7), &mut Vec::new());
         while let Some(chunk) = map.snapshot_chunk(&mut cursor, 40) {
             chunks.push(chunk);
         }

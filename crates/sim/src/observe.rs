@@ -20,7 +20,7 @@ impl Ghost {
                 Output::Send { to, message } => self.on_send(member, *to, message),
                 Output::ChangeRole { epoch, role } => self.on_role(member, now, *epoch, *role),
                 Output::ReadReady { id } if matches!(cue, Cue::Read(asked) if asked == *id) => self.check_lease_read(member),
-                Output::InstallSnapshot { snapshot } => self.on_install(member, snapshot.position),
+                Output::InstallSnapshot { snapshot, .. } => self.on_install(member, snapshot.position),
                 Output::SendSnapshot { to, message } => self.on_send(member, *to, message),
                 Output::Explain(Decision::Voted { candidate, ballot: Ballot::Pre, term }) => {
                     self.check_pre_vote(member, *term, *candidate)

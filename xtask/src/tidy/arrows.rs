@@ -5,27 +5,30 @@ use serde_json::Value;
 use std::fs;
 
 /// Who may use whom.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("consensus", &[]),
     ("raft", &["consensus"]),
+    ("zab", &["consensus"]),
     ("keyspace", &["consensus"]),
+    ("znodes", &["consensus"]),
     ("replica", &["consensus"]),
     ("etcd", &["keyspace", "raft", "consensus"]),
-    ("storage", &["consensus", "keyspace", "etcd"]),
-    ("sim", &["consensus", "raft", "keyspace", "replica", "etcd", "storage"]),
-    ("server", &["consensus", "raft", "keyspace", "replica", "etcd", "storage"]),
-    ("script", &["consensus", "raft"]),
-    ("quorate", &["consensus", "raft", "keyspace", "replica", "etcd", "storage", "server", "sim"]),
+    ("zookeeper", &["znodes", "zab", "consensus"]),
+    ("storage", &["consensus", "keyspace", "znodes", "etcd", "zookeeper"]),
+    ("sim", &["consensus", "raft", "zab", "keyspace", "znodes", "replica", "etcd", "zookeeper", "storage"]),
+    ("server", &["consensus", "raft", "zab", "keyspace", "znodes", "replica", "etcd", "zookeeper", "storage"]),
+    ("script", &["consensus", "raft", "zab"]),
+    ("quorate", &["consensus", "raft", "zab", "keyspace", "znodes", "replica", "etcd", "zookeeper", "storage", "server", "sim"]),
     ("xtask", &[]),
-    ("fuzz", &["consensus", "raft", "keyspace", "replica", "etcd", "storage"]),
+    ("fuzz", &["consensus", "raft", "zab", "keyspace", "znodes", "replica", "etcd", "zookeeper", "storage"]),
 ];
 
 /// Who may be used by tests, besides.
-const TEST_ARROWS: [(&str, &[&str]); 3] =
-    [("raft", &["script"]), ("replica", &["raft", "keyspace", "etcd"]), ("storage", &["etcd", "keyspace"])];
+const TEST_ARROWS: [(&str, &[&str]); 4] =
+    [("raft", &["script"]), ("zab", &["script"]), ("replica", &["raft", "keyspace", "etcd"]), ("storage", &["etcd", "keyspace"])];
 
 /// Crates that cannot do IO, because they have no standard library.
-const PURE: [&str; 4] = ["consensus", "raft", "keyspace", "replica"];
+const PURE: [&str; 6] = ["consensus", "raft", "zab", "keyspace", "znodes", "replica"];
 
 /// A feature that puts bugs back; only `sim` may pass it on, and nobody by default.
 const MUTANTS: &str = "mutants";

@@ -45,7 +45,7 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn apply(&mut self, command: Command) -> Response {
         let Position { epoch, index } = self.keyspace.applied();
-        self.keyspace.apply(Position::new(epoch, index + 1), command)
+        self.keyspace.apply(Position::new(epoch, index + 1), command, &mut Vec::new())
     }
 
     pub(crate) fn put(&mut self, request: PutRequest) -> Result<PutAnswer, KeyspaceError> {

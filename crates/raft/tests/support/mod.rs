@@ -339,7 +339,7 @@ impl Cluster {
                         inputs.push_back(Input::Fetched { reader, entries });
                     }
                     Output::SendSnapshot { to: peer, message } => member.snapshots.push((peer, message)),
-                    Output::InstallSnapshot { snapshot } => member.installs.push(snapshot),
+                    Output::InstallSnapshot { snapshot, .. } => member.installs.push(snapshot),
                     Output::Told { from, note } => member.told.push((from, note)),
                     Output::ChangeRole { epoch, role } => member.roles.push((epoch, role)),
                     Output::Explain(decision) => member.decisions.push(decision),

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use consensus::{RestoreError, StateMachine};
+use std::convert::Infallible;
 
 /// The protocol.
 pub(crate) type Protocol = raft::Raft;
@@ -14,7 +15,7 @@ pub(crate) type Replica = replica::Replica<Protocol, Machine, Codec>;
 /// What it is told.
 pub(crate) type Event = replica::Event<raft::Message, Machine, keyspace::Command, keyspace::Query>;
 /// What it asks for.
-pub(crate) type Effect = replica::Effect<raft::Message, raft::Decision, keyspace::Response>;
+pub(crate) type Effect = replica::Effect<raft::Message, raft::Decision, keyspace::Response, Infallible>;
 
 /// The machine that the pieces of a snapshot make.
 pub(crate) fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Machine, RestoreError> {

@@ -262,10 +262,11 @@ impl<D: Disk> ReplicaTask<D> {
                     }
                 }
                 Effect::SendSnapshot { to, message } => self.send_snapshot(to, message),
-                Effect::InstallSnapshot(snapshot) => {
+                Effect::InstallSnapshot { snapshot, .. } => {
                     self.persist(&mut persists);
                     self.install(&snapshot)?;
                 }
+                Effect::Happened { .. } | Effect::HeardOfSession(_) => unreachable!("the keyspace emits neither"),
                 Effect::DiscardSnapshot => {
                     if let Some(sealed) = self.outputs.snapshotting.take_arrived() {
                         sealed.discard()?;
