@@ -174,15 +174,22 @@ pub(crate) enum Member {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Dev {
+    /// A ZooKeeper ensemble instead of an etcd cluster
+    #[arg(long)]
+    pub(crate) zookeeper: bool,
     /// How many members
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
     pub(crate) members: u16,
-    /// The first member's client port; the next member's is 100 higher, and each peer port one above the client port
-    #[arg(long, default_value_t = 2379)]
-    pub(crate) base_port: u16,
-    /// Where the members keep their data
-    #[arg(long, default_value = "quorate-dev")]
-    pub(crate) dir: PathBuf,
+    /// How many observers besides
+    #[arg(long, default_value_t = 0, requires = "zookeeper", value_parser = clap::value_parser!(u16).range(0..=9))]
+    pub(crate) observers: u16,
+    /// The first member's client port; the next member's is 100 higher. etcd: each peer port is one above the client port. ZooKeeper:
+    /// the quorum port is 707 above it and the election port 1707, so that 2181 goes with 2888 and 3888 [default: 2379, or 2181]
+    #[arg(long)]
+    pub(crate) base_port: Option<u16>,
+    /// Where the members keep their data [default: quorate-dev, or quorate-dev-zookeeper]
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
     /// Delete what an earlier dev left there and start anew
     #[arg(long)]
     pub(crate) fresh: bool,

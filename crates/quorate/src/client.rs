@@ -9,7 +9,7 @@ mod reach;
 mod show;
 
 pub(crate) use actions::Action;
-pub(crate) use endpoints::{DevState, forget_dev, remember_dev};
+pub(crate) use endpoints::{DevState, Kind, dev_endpoints, forget_dev, remember_dev};
 pub(crate) use reach::{channel, status_of};
 
 use std::process::ExitCode;

@@ -4,10 +4,12 @@
 //!   plan        which members, on which ports, in which folder          may it be started here?
 //!   supervisor  starts them, asks how they are, restarts the dead       what happened?
 //!   board       what is known of them                                   what of that is news?
+//!   flavor      what differs between etcd's and ZooKeeper's
 //!   screen      a live table, on a terminal    │  lines  plain lines or JSON, in a pipe
 //! ```
 
 mod board;
+mod flavor;
 mod lines;
 mod plan;
 mod report;
@@ -15,7 +17,7 @@ mod screen;
 mod supervisor;
 
 use crate::cli;
-use crate::client::{DevState, forget_dev, remember_dev};
+use crate::client::{DevState, Kind, forget_dev, remember_dev};
 use crate::processes::this_program;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -42,11 +44,16 @@ pub(crate) fn run(options: &cli::Dev) -> ExitCode {
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
     let outcome = runtime.block_on(supervise(options, members));
-    forget_dev();
+    forget_dev(kind(options));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => fail(&why),
     }
+}
+
+/// For which clients it leaves a note.
+fn kind(options: &cli::Dev) -> Kind {
+    if options.zookeeper { Kind::Zookeeper } else { Kind::Etcd }
 }
 
 fn fail(why: &str) -> ExitCode {
@@ -74,7 +81,7 @@ async fn supervise(options: &cli::Dev, members: Vec<plan::Planned>) -> Result<()
             return Err(why);
         }
     }
-    if let Err(error) = remember_dev(&DevState { pid: std::process::id(), endpoints }) {
+    if let Err(error) = remember_dev(kind(options), &DevState { pid: std::process::id(), endpoints }) {
         eprintln!("quorate dev: other commands need --endpoints, because the members' addresses cannot be noted ({error})");
     }
     let shown = if options.json {
@@ -153,7 +160,8 @@ fn suggestions(supervisor: &Supervisor) -> Vec<(String, &'static str)> {
     let leader = supervisor.board.leader().and_then(board::Member::pid);
     let mut suggestions: Vec<(String, &'static str)> = Vec::new();
     suggestions.extend(leader.map(|pid| (format!("kill -9 {pid}"), "the leader's process, and watch what happens")));
-    suggestions.push((format!("{program} put greeting hello"), "still works"));
-    suggestions.push((format!("{program} get greeting"), "and so does this"));
+    let [write, read] = supervisor.board.flavor.examples();
+    suggestions.push((format!("{program} {write}"), "still works"));
+    suggestions.push((format!("{program} {read}"), "and so does this"));
     suggestions
 }

@@ -12,12 +12,21 @@ use std::path::{Path, PathBuf};
 /// Where a member listens if nothing else is known.
 const DEFAULT: &str = "127.0.0.1:2379";
 
+/// Whose clients a note is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// etcd's.
+    Etcd,
+    /// ZooKeeper's.
+    Zookeeper,
+}
+
 /// What a running `quorate dev` tells clients on the same machine.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct DevState {
     /// The supervisor's process; the note is void once that is gone.
     pub(crate) pid: u32,
-    /// The members' client URLs.
+    /// The members' addresses for clients: URLs, or `host:port` for ZooKeeper.
     pub(crate) endpoints: Vec<String>,
 }
 
@@ -27,10 +36,15 @@ pub(super) fn choose(given: &[String]) -> Result<Vec<String>, String> {
     if !given.is_empty() {
         return given.into_iter().map(|endpoint| url(endpoint)).collect();
     }
-    match read_dev(&note_path()) {
-        Some(dev) => Ok(dev.endpoints),
+    match dev_endpoints(Kind::Etcd) {
+        Some(endpoints) => Ok(endpoints),
         None => Ok(vec![url(DEFAULT)?]),
     }
+}
+
+/// The members of a running dev cluster.
+pub(crate) fn dev_endpoints(kind: Kind) -> Option<Vec<String>> {
+    read_dev(&note_path(kind)).map(|dev| dev.endpoints)
 }
 
 /// `host:port` with or without `http://`, as etcdctl takes it.
@@ -51,16 +65,16 @@ fn url(endpoint: &str) -> Result<String, String> {
 }
 
 /// Tells clients on this machine where a dev cluster's members listen.
-pub(crate) fn remember_dev(state: &DevState) -> io::Result<()> {
-    let path = note_path();
+pub(crate) fn remember_dev(kind: Kind, state: &DevState) -> io::Result<()> {
+    let path = note_path(kind);
     let aside = path.with_extension(state.pid.to_string());
     fs::write(&aside, serde_json::to_vec(state)?)?;
     fs::rename(aside, path)
 }
 
 /// Takes back what this process told, unless another dev has told something else since.
-pub(crate) fn forget_dev() {
-    forget(&note_path());
+pub(crate) fn forget_dev(kind: Kind) {
+    forget(&note_path(kind));
 }
 
 fn forget(path: &Path) {
@@ -79,10 +93,14 @@ fn read_note(path: &Path) -> Option<DevState> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-fn note_path() -> PathBuf {
+fn note_path(kind: Kind) -> PathBuf {
+    let name = match kind {
+        Kind::Etcd => "quorate-dev",
+        Kind::Zookeeper => "quorate-dev-zookeeper",
+    };
     match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()) {
-        Some(folder) => folder.join("quorate-dev.json"),
-        None => env::temp_dir().join(format!("quorate-dev-{}.json", rustix::process::getuid().as_raw())),
+        Some(folder) => folder.join(format!("{name}.json")),
+        None => env::temp_dir().join(format!("{name}-{}.json", rustix::process::getuid().as_raw())),
     }
 }
 

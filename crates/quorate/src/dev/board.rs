@@ -1,5 +1,6 @@
 //! What is known of the members, and what of that is news.
 
+use super::flavor::Flavor;
 use super::report::{Decision, Report};
 use std::collections::VecDeque;
 use std::time::{Instant, SystemTime};
@@ -10,6 +11,7 @@ const SENTENCES_KEPT: usize = 100;
 /// The cluster as it looks from here.
 #[derive(Debug)]
 pub(super) struct Board {
+    pub(super) flavor: Flavor,
     pub(super) members: Vec<Member>,
     /// What happened last, oldest first.
     pub(super) story: VecDeque<Sentence>,
@@ -79,7 +81,7 @@ pub(super) enum News {
 }
 
 impl Board {
-    pub(super) fn new(members: impl IntoIterator<Item = (String, String, String)>) -> Board {
+    pub(super) fn new(flavor: Flavor, members: impl IntoIterator<Item = (String, String, String)>) -> Board {
         let members = members.into_iter().map(|(name, client, peer)| Member {
             name,
             client,
@@ -90,7 +92,7 @@ impl Board {
             report: None,
             told: None,
         });
-        Board { members: members.collect(), story: VecDeque::new() }
+        Board { flavor, members: members.collect(), story: VecDeque::new() }
     }
 
     /// A process was started.
@@ -186,6 +188,10 @@ impl Board {
 
     /// "m2 stood for election in term 3: its link to m1 was refused".
     fn sentence(&self, member: usize, text: &str) -> String {
+        // A ZooKeeper server's id is a small number, which may mean anything in a sentence.
+        if self.flavor == Flavor::Zookeeper {
+            return format!("{} (server {}) {text}", self.members[member].name, self.members[member].id);
+        }
         let mut sentence = format!("{} {text}", self.members[member].name);
         for member in self.members.iter().filter(|member| !member.id.is_empty()) {
             sentence = sentence.replace(&member.id, &member.name);
@@ -240,7 +246,7 @@ mod tests {
 
     fn board() -> Board {
         let url = |port: u16| format!("http://127.0.0.1:{port}");
-        let mut board = Board::new((1..=3).map(|i| (format!("m{i}"), url(i), url(i + 10))));
+        let mut board = Board::new(Flavor::Etcd, (1..=3).map(|i| (format!("m{i}"), url(i), url(i + 10))));
         for (i, id) in IDS.iter().enumerate() {
             board.started(i, 100 + i as u32);
             board.heard(i, Some(report(id, if i == 0 { "leader" } else { "follower" }, 2, IDS[0], &[])));

@@ -67,9 +67,10 @@ impl Voice for Plain {
         let board = &supervisor.board;
         let leader = board.leader();
         let mut lines = vec![format!(
-            "a cluster of {} is ready; {} leads term {}",
+            "a cluster of {} is ready; {} leads {} {}",
             board.members.len(),
             leader.map_or("nobody", |leader| &leader.name),
+            board.flavor.era(),
             leader.and_then(|leader| leader.report.as_ref()).map_or(0, |report| report.term)
         )];
         for (member, planned) in board.members.iter().zip(supervisor.planned()) {
@@ -118,7 +119,10 @@ fn sentence(board: &Board, news: &News) -> Option<Sentence> {
             let member = &board.members[*member];
             let report = member.report.as_ref()?;
             match report.role.as_str() {
-                "leader" => Some(now(format!("{} leads term {} (pid {})", member.name, report.term, member.pid().unwrap_or(0)))),
+                "leader" => {
+                    let (era, pid) = (board.flavor.era(), member.pid().unwrap_or(0));
+                    Some(now(format!("{} leads {era} {} (pid {pid})", member.name, report.term)))
+                }
                 // Who follows whom is clear from who leads; a candidacy is told as a decision, with its reason.
                 _ => None,
             }

@@ -8,6 +8,7 @@
 //!     m1.log …            the members' logs
 //! ```
 
+use super::flavor::Flavor;
 use crate::cli;
 use crate::member::{Contents, contents};
 use crate::processes::{becomes_free, holder};
@@ -21,69 +22,117 @@ const STRIDE: u16 = 100;
 /// One member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Planned {
+    pub(super) flavor: Flavor,
     pub(super) name: String,
+    /// From 1.
+    pub(super) number: u16,
+    /// It receives everything and is never counted.
+    pub(super) observer: bool,
     pub(super) client_port: u16,
-    pub(super) peer_port: u16,
     pub(super) data: PathBuf,
     pub(super) config: PathBuf,
     pub(super) log: PathBuf,
 }
 
 impl Planned {
+    /// Where clients reach it, in the form that they want.
     pub(super) fn client(&self) -> String {
+        self.flavor.address(self.client_port)
+    }
+
+    /// Where other members reach it.
+    pub(super) fn peer(&self) -> String {
+        self.flavor.address(self.ports()[1])
+    }
+
+    /// Where it says how it is.
+    pub(super) fn status(&self) -> String {
         format!("http://127.0.0.1:{}", self.client_port)
     }
 
-    pub(super) fn peer(&self) -> String {
-        format!("http://127.0.0.1:{}", self.peer_port)
+    /// All ports that it listens on, the clients' first, then the peers'.
+    pub(super) fn ports(&self) -> Vec<u16> {
+        self.flavor.peer_port_offsets().iter().fold(vec![self.client_port], |mut ports, offset| {
+            ports.push(self.client_port + offset);
+            ports
+        })
     }
 }
 
 /// A cluster's shape, kept beside its data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Shape {
+    #[serde(default)]
+    flavor: Flavor,
     members: u16,
+    #[serde(default)]
+    observers: u16,
     base_port: u16,
+}
+
+impl Shape {
+    fn of(options: &cli::Dev) -> Shape {
+        let flavor = Flavor::of(options);
+        let base_port = options.base_port.unwrap_or(flavor.base_port());
+        Shape { flavor, members: options.members, observers: options.observers, base_port }
+    }
+
+    /// The options that ask for it.
+    fn options(self) -> String {
+        let observers = if self.observers > 0 { format!(" --observers {}", self.observers) } else { String::new() };
+        let flavor = if self.flavor == Flavor::Zookeeper { "--zookeeper " } else { "" };
+        format!("{flavor}--members {}{observers} --base-port {}", self.members, self.base_port)
+    }
+}
+
+/// Where the cluster keeps its data.
+pub(super) fn folder(options: &cli::Dev) -> PathBuf {
+    options.dir.clone().unwrap_or_else(|| PathBuf::from(Flavor::of(options).folder()))
 }
 
 /// The members that were asked for. A sentence says what is wrong with the request.
 pub(super) fn plan(options: &cli::Dev) -> Result<Vec<Planned>, String> {
-    let highest = u32::from(options.base_port) + u32::from(options.members - 1) * u32::from(STRIDE) + 1;
-    if options.base_port == 0 || highest > u32::from(u16::MAX) {
+    let Shape { flavor, members, observers, base_port } = Shape::of(options);
+    let span = u32::from(members + observers - 1) * u32::from(STRIDE) + u32::from(flavor.highest_offset());
+    if base_port == 0 || u32::from(base_port) + span > u32::from(u16::MAX) {
         return Err(format!(
-            "--base-port {} leaves no room for {} members; expected 1 to {}",
-            options.base_port,
-            options.members,
-            u32::from(u16::MAX) - (highest - u32::from(options.base_port))
+            "--base-port {base_port} leaves no room for {} members; expected 1 to {}",
+            members + observers,
+            u32::from(u16::MAX) - span
         ));
     }
+    let dir = folder(options);
     let member = |i: u16| {
         let name = format!("m{}", i + 1);
-        let client_port = options.base_port + i * STRIDE;
         Planned {
-            client_port,
-            peer_port: client_port + 1,
-            data: options.dir.join(&name),
-            config: options.dir.join(format!("{name}.yml")),
-            log: options.dir.join(format!("{name}.log")),
+            flavor,
+            number: i + 1,
+            observer: i >= members,
+            client_port: base_port + i * STRIDE,
+            data: dir.join(&name),
+            config: dir.join(format!("{name}.{}", flavor.extension())),
+            log: dir.join(format!("{name}.log")),
             name,
         }
     };
-    Ok((0..options.members).map(member).collect())
+    Ok((0..members + observers).map(member).collect())
 }
 
 /// Makes the folder ready, or says in one sentence why the cluster cannot be started on it.
 pub(super) fn prepare(options: &cli::Dev, members: &[Planned]) -> Result<(), String> {
-    for port in members.iter().flat_map(|member| [member.client_port, member.peer_port]) {
+    for port in members.iter().flat_map(Planned::ports) {
         if !becomes_free(port) {
             return Err(format!("port {port} is taken by {}; stop it, or choose other ports with --base-port", holder(port)));
         }
     }
-    let dir = &options.dir;
-    let shape = Shape { members: options.members, base_port: options.base_port };
+    let dir = &folder(options);
+    let shape = Shape::of(options);
     for data in member_folders(dir) {
         match contents(&data) {
             Contents::Nothing | Contents::Ours => {}
+            // Quorate keeps ZooKeeper's own files: whoever wrote them, they are fine for such a cluster.
+            Contents::Foreign(_) if shape.flavor == Flavor::Zookeeper && data.join("version-2").is_dir() => {}
+            Contents::Foreign(_) if read_shape(dir)?.is_some_and(|found| found.flavor != shape.flavor) => {}
             Contents::Foreign(what) => return Err(refuse(&data, &what)),
             Contents::Unreadable(why) => return Err(format!("{} cannot be read: {why}", data.display())),
         }
@@ -95,18 +144,17 @@ pub(super) fn prepare(options: &cli::Dev, members: &[Planned]) -> Result<(), Str
         }
     } else if let Some(found) = found.filter(|found| *found != shape) {
         return Err(format!(
-            "{} holds a cluster of {} with --base-port {}; start that with --members {} --base-port {}, choose another --dir, or delete it \
-             with --fresh",
+            "{} holds a cluster of {} with --base-port {}; start that with {}, choose another --dir, or delete it with --fresh",
             dir.display(),
-            found.members,
+            found.members + found.observers,
             found.base_port,
-            found.members,
-            found.base_port
+            found.options()
         ));
     }
     write(&dir.join("cluster.json"), &serde_json::to_string(&shape).expect("it is data"))?;
     for member in members {
-        write(&member.config, &configuration(member, members))?;
+        shape.flavor.prepare(member)?;
+        write(&member.config, &shape.flavor.configuration(member, members))?;
     }
     Ok(())
 }
@@ -143,29 +191,7 @@ fn member_folders(dir: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// The member's YAML file: the flags with which anybody would start it.
-fn configuration(member: &Planned, members: &[Planned]) -> String {
-    let cluster: Vec<String> = members.iter().map(|member| format!("{}={}", member.name, member.peer())).collect();
-    let (client, peer) = (member.client(), member.peer());
-    format!(
-        "# Written by `quorate dev`. Starts this member by hand: quorate etcd --config-file {}\n\
-         name: {}\n\
-         data-dir: {:?}\n\
-         listen-client-urls: {client}\n\
-         advertise-client-urls: {client}\n\
-         listen-peer-urls: {peer}\n\
-         initial-advertise-peer-urls: {peer}\n\
-         initial-cluster: {}\n\
-         initial-cluster-token: quorate-dev\n\
-         initial-cluster-state: new\n",
-        member.config.display(),
-        member.name,
-        member.data.display().to_string(),
-        cluster.join(",")
-    )
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 

@@ -16,16 +16,24 @@ pub(super) struct Report {
     /// Its process.
     #[serde(default)]
     pub(super) pid: u32,
-    /// leader, follower, candidate, pre-candidate.
+    /// leader, follower, candidate, pre-candidate; ZooKeeper: leader, follower, observer, looking.
     pub(super) role: String,
-    /// The term.
+    /// The term; ZooKeeper's epoch.
     pub(super) term: u64,
     /// The leader's id, in hex, if it knows of one.
     pub(super) leader: Option<String>,
-    /// The last entry known to be committed.
+    /// The last entry known to be committed. etcd only.
+    #[serde(default)]
     pub(super) commit: u64,
-    /// The last entry applied.
+    /// The last entry applied. etcd only.
+    #[serde(default)]
     pub(super) applied: u64,
+    /// The round of its last election. ZooKeeper only.
+    #[serde(default)]
+    pub(super) round: i64,
+    /// The last transaction applied, as "0x100000003". ZooKeeper only.
+    #[serde(default)]
+    pub(super) zxid: String,
     /// The latest decisions, oldest first.
     #[serde(default)]
     pub(super) decisions: Vec<Decision>,

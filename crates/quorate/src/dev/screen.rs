@@ -1,6 +1,7 @@
 //! The cluster on a terminal: a live table, the latest decisions beneath, and what to try.
 
 use super::board::{Member, State};
+use super::flavor::Flavor;
 use super::suggestions;
 use super::supervisor::Supervisor;
 use ratatui::Frame;
@@ -87,22 +88,26 @@ fn draw(frame: &mut Frame<'_>, supervisor: &Supervisor) {
 }
 
 fn draw_members(frame: &mut Frame<'_>, area: Rect, supervisor: &Supervisor) {
-    let rows = supervisor.board.members.iter().enumerate().map(|(index, member)| row(index, member));
+    let rows = supervisor.board.members.iter().enumerate().map(|(index, member)| row(supervisor.board.flavor, index, member));
     let widths = [
         Constraint::Length(6),
         Constraint::Length(8),
         Constraint::Length(13),
         Constraint::Length(5),
         Constraint::Length(8),
-        Constraint::Length(8),
+        Constraint::Length(14),
         Constraint::Min(23),
     ];
-    let heading = Row::new(["MEMBER", "PID", "ROLE", "TERM", "COMMIT", "APPLIED", "ENDPOINT"])
-        .style(Style::new().add_modifier(Modifier::BOLD));
+    let [era, first, second] = match supervisor.board.flavor {
+        Flavor::Etcd => ["TERM", "COMMIT", "APPLIED"],
+        Flavor::Zookeeper => ["EPOCH", "ROUND", "ZXID"],
+    };
+    let heading =
+        Row::new(["MEMBER", "PID", "ROLE", era, first, second, "ENDPOINT"]).style(Style::new().add_modifier(Modifier::BOLD));
     frame.render_widget(Table::new(rows, widths).header(heading).block(Block::bordered().title(" quorate dev ")), area);
 }
 
-fn row(index: usize, member: &Member) -> Row<'static> {
+fn row(flavor: Flavor, index: usize, member: &Member) -> Row<'static> {
     let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
     let report = member.report.as_ref().filter(|_| member.answers());
     let endpoint = match &member.state {
@@ -112,9 +117,13 @@ fn row(index: usize, member: &Member) -> Row<'static> {
         }
         State::Down { restart: None, .. } => format!("press {} to start it", index + 1),
     };
+    let (first, second) = match flavor {
+        Flavor::Etcd => (number(report.map(|report| report.commit)), number(report.map(|report| report.applied))),
+        Flavor::Zookeeper => report.map_or_else(Default::default, |report| (report.round.to_string(), report.zxid.clone())),
+    };
     let style = match member.role() {
         "leader" => Style::new().fg(Color::Green).add_modifier(Modifier::BOLD),
-        "follower" => Style::new(),
+        "follower" | "observer" => Style::new(),
         "down" | "silent" => Style::new().fg(Color::Red),
         _ => Style::new().fg(Color::Yellow),
     };
@@ -123,8 +132,8 @@ fn row(index: usize, member: &Member) -> Row<'static> {
         member.pid().map_or_else(String::new, |pid| pid.to_string()),
         member.role().to_owned(),
         number(report.map(|report| report.term)),
-        number(report.map(|report| report.commit)),
-        number(report.map(|report| report.applied)),
+        first,
+        second,
         endpoint,
     ])
     .style(style)

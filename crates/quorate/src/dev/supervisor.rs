@@ -1,6 +1,7 @@
 //! Starts the members, watches them, and starts again those that died.
 
 use super::board::{Board, News, State};
+use super::flavor::Flavor;
 use super::plan::Planned;
 use super::report::{Asker, Report};
 use crate::processes::{leashed, send, this_program};
@@ -54,12 +55,13 @@ impl Supervisor {
     /// Starts every member.
     pub(super) fn start(planned: Vec<Planned>, restart: bool) -> Result<Supervisor, String> {
         let (sender, happened) = mpsc::unbounded_channel();
-        let board = Board::new(planned.iter().map(|member| (member.name.clone(), member.client(), member.peer())));
+        let flavor = planned.first().map_or(Flavor::Etcd, |member| member.flavor);
+        let board = Board::new(flavor, planned.iter().map(|member| (member.name.clone(), member.client(), member.peer())));
         let mut supervisor = Supervisor { planned, board, restart, happened, sender, stopping: false };
         let asker = Asker::new();
         for member in 0..supervisor.planned.len() {
             supervisor.spawn(member)?;
-            let (url, sender) = (supervisor.planned[member].client(), supervisor.sender.clone());
+            let (url, sender) = (supervisor.planned[member].status(), supervisor.sender.clone());
             tokio::spawn(watch(asker.clone(), member, url, sender));
         }
         Ok(supervisor)
@@ -70,7 +72,7 @@ impl Supervisor {
         let planned = &self.planned[member];
         let log = File::options().create(true).append(true).open(&planned.log);
         let log = log.map_err(|error| format!("cannot write {}: {error}", planned.log.display()))?;
-        let mut command = leashed(&this_program(), ["etcd".as_ref(), "--config-file".as_ref(), planned.config.as_os_str()]);
+        let mut command = leashed(&this_program(), planned.flavor.arguments(planned));
         // A variable that is meant for a real member must not reach these.
         let variables = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("ETCD_"));
         for variable in variables.collect::<Vec<_>>() {
@@ -139,7 +141,9 @@ impl Supervisor {
 
     /// The command that starts a member by hand.
     pub(super) fn by_hand(&self, member: usize) -> String {
-        format!("{} etcd --config-file {}", super::show_program(), self.planned[member].config.display())
+        let planned = &self.planned[member];
+        let words = planned.flavor.arguments(planned);
+        words.iter().fold(super::show_program(), |command, word| format!("{command} {}", word.to_string_lossy()))
     }
 
     pub(super) fn planned(&self) -> &[Planned] {

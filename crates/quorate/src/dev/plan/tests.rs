@@ -21,8 +21,8 @@ fn somewhere() -> (tempfile::TempDir, PathBuf, u16) {
 #[test]
 fn the_default_is_three_members_on_etcds_ports() {
     let members = plan(&options("")).expect("it fits");
-    let ports: Vec<_> = members.iter().map(|member| (member.name.as_str(), member.client_port, member.peer_port)).collect();
-    assert_eq!(ports, [("m1", 2379, 2380), ("m2", 2479, 2480), ("m3", 2579, 2580)]);
+    let ports: Vec<_> = members.iter().map(|member| (member.name.as_str(), member.ports())).collect();
+    assert_eq!(ports, [("m1", vec![2379, 2380]), ("m2", vec![2479, 2480]), ("m3", vec![2579, 2580])]);
 }
 
 #[test]
@@ -78,7 +78,31 @@ fn a_cluster_keeps_its_shape_until_it_is_started_afresh() {
 #[test]
 fn a_member_can_be_started_by_hand_from_its_file() {
     let members = plan(&options("--members 2")).expect("it fits");
-    let text = configuration(&members[1], &members);
+    let text = Flavor::Etcd.configuration(&members[1], &members);
     assert!(text.contains("initial-cluster: m1=http://127.0.0.1:2380,m2=http://127.0.0.1:2480\n"), "{text}");
     assert!(text.contains("data-dir: \"quorate-dev/m2\"\n"), "{text}");
+}
+
+#[test]
+fn an_ensemble_has_zookeepers_ports_and_its_observers_come_last() {
+    let members = plan(&options("--zookeeper --observers 1")).expect("it fits");
+    let ports: Vec<_> = members.iter().map(|member| (member.ports(), member.observer)).collect();
+    assert_eq!(ports[0], (vec![2181, 2888, 3888], false));
+    assert_eq!(ports[2], (vec![2381, 3088, 4088], false));
+    assert_eq!(ports[3], (vec![2481, 3188, 4188], true));
+    let text = Flavor::Zookeeper.configuration(&members[3], &members);
+    assert!(text.contains("server.4=127.0.0.1:3188:4188:observer\n") && text.contains("peerType=observer\n"), "{text}");
+    let text = Flavor::Zookeeper.configuration(&members[0], &members);
+    assert!(text.contains("dataDir=quorate-dev-zookeeper/m1\n") && !text.contains("peerType"), "{text}");
+}
+
+#[test]
+fn a_folder_of_the_other_kind_is_refused_by_its_shape() {
+    let (_root, dir, port) = somewhere();
+    let line = format!("--members 1 --base-port {} --dir {}", port.min(50_000), dir.display());
+    let etcd = options(&line);
+    prepare(&etcd, &plan(&etcd).expect("it fits")).expect("a new folder");
+    let zookeeper = options(&format!("--zookeeper {line}"));
+    let sentence = prepare(&zookeeper, &plan(&zookeeper).expect("it fits")).expect_err("it is an etcd cluster's");
+    assert!(sentence.contains("holds a cluster of 1"), "{sentence}");
 }
