@@ -72,8 +72,9 @@ pub(crate) enum OutputForm {
     Json,
 }
 
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Get {
+/// A key, or a range of keys.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Keys {
     /// The key, or where the range begins
     pub(crate) key: String,
     /// Where the range ends (not part of it)
@@ -84,6 +85,12 @@ pub(crate) struct Get {
     /// All keys from KEY on
     #[arg(long, conflicts_with = "range_end")]
     pub(crate) from_key: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    pub(crate) keys: Keys,
     /// At most so many keys; 0: all
     #[arg(long, default_value_t = 0)]
     pub(crate) limit: i64,
@@ -149,16 +156,8 @@ pub(crate) struct Put {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Del {
-    /// The key, or where the range begins
-    pub(crate) key: String,
-    /// Where the range ends (not part of it)
-    pub(crate) range_end: Option<String>,
-    /// All keys that begin with KEY
-    #[arg(long, conflicts_with_all = ["range_end", "from_key"])]
-    pub(crate) prefix: bool,
-    /// All keys from KEY on
-    #[arg(long, conflicts_with = "range_end")]
-    pub(crate) from_key: bool,
+    #[command(flatten)]
+    pub(crate) keys: Keys,
     /// Print what was deleted
     #[arg(long)]
     pub(crate) prev_kv: bool,

@@ -2,7 +2,7 @@
 
 use super::reach::{ANSWER_BYTES_MAX, Kind, Trouble, ask, channel, status_of};
 use super::{endpoints, show};
-use crate::cli::{self, OutputForm};
+use crate::cli::{self, Keys, OutputForm};
 use etcd::pb::etcdserverpb::cluster_client::ClusterClient;
 use etcd::pb::etcdserverpb::kv_client::KvClient;
 use etcd::pb::etcdserverpb::range_request::{SortOrder, SortTarget};
@@ -54,10 +54,10 @@ async fn get(options: cli::Get) -> Result<Printed, Trouble> {
         client.range(request.clone()).await
     });
     let answer = answer.await?.into_inner();
-    let note = (answer.count == 0 && !options.count_only).then(|| match &options {
-        options if options.prefix => format!("no key begins with {:?}", options.key),
-        options if options.range_end.is_some() || options.from_key => "no key is in that range".to_owned(),
-        options => format!("there is no key {:?}", options.key),
+    let note = (answer.count == 0 && !options.count_only).then(|| match &options.keys {
+        keys if keys.prefix => format!("no key begins with {:?}", keys.key),
+        keys if keys.range_end.is_some() || keys.from_key => "no key is in that range".to_owned(),
+        keys => format!("there is no key {:?}", keys.key),
     });
     let text = match form(&options.client, OutputForm::Simple) {
         OutputForm::Simple => show::range_simple(&answer, &options),
@@ -91,8 +91,8 @@ async fn put(options: cli::Put) -> Result<Printed, Trouble> {
 
 async fn del(options: cli::Del) -> Result<Printed, Trouble> {
     let request = DeleteRangeRequest {
-        range_end: range_end(&options.key, options.range_end.as_deref(), options.prefix, options.from_key).into(),
-        key: start(&options.key, options.prefix || options.from_key).into(),
+        range_end: range_end(&options.keys).into(),
+        key: start(&options.keys).into(),
         prev_kv: options.prev_kv,
     };
     let answer = ask(urls(&options.client)?, Kind::Write, options.client.timeout, async |channel| {
@@ -166,8 +166,8 @@ fn range_request(options: &cli::Get) -> RangeRequest {
         Some(cli::Order::Descend) => SortOrder::Descend,
     };
     RangeRequest {
-        range_end: range_end(&options.key, options.range_end.as_deref(), options.prefix, options.from_key).into(),
-        key: start(&options.key, options.prefix || options.from_key).into(),
+        range_end: range_end(&options.keys).into(),
+        key: start(&options.keys).into(),
         limit: options.limit,
         revision: options.rev,
         sort_order: order.into(),
@@ -180,16 +180,16 @@ fn range_request(options: &cli::Get) -> RangeRequest {
 }
 
 /// An empty key with --prefix or --from-key means every key, whose first is the byte 0.
-fn start(key: &str, range: bool) -> Vec<u8> {
-    if range && key.is_empty() { vec![0] } else { key.into() }
+fn start(keys: &Keys) -> Vec<u8> {
+    if (keys.prefix || keys.from_key) && keys.key.is_empty() { vec![0] } else { keys.key.clone().into() }
 }
 
 /// Where the range ends: nowhere for one key, the byte 0 for no end.
-fn range_end(key: &str, end: Option<&str>, prefix: bool, from_key: bool) -> Vec<u8> {
-    match end {
-        Some(end) => end.into(),
-        None if from_key || (prefix && key.is_empty()) => vec![0],
-        None if prefix => after_prefix(key.as_bytes()),
+fn range_end(keys: &Keys) -> Vec<u8> {
+    match &keys.range_end {
+        Some(end) => end.clone().into(),
+        None if keys.from_key || (keys.prefix && keys.key.is_empty()) => vec![0],
+        None if keys.prefix => after_prefix(keys.key.as_bytes()),
         None => Vec::new(),
     }
 }
@@ -215,9 +215,17 @@ mod tests {
         assert_eq!(after_prefix(b"a/"), b"a0");
         assert_eq!(after_prefix(b"a\xff\xff"), b"b");
         assert_eq!(after_prefix(b"\xff"), b"\0");
-        assert_eq!((start("", true), range_end("", None, true, false)), (vec![0], vec![0]));
-        assert_eq!((start("k", false), range_end("k", None, false, false)), (b"k".to_vec(), vec![]));
-        assert_eq!(range_end("k", None, false, true), [0]);
-        assert_eq!(range_end("k", Some("m"), false, false), b"m");
+        let keys = |key: &str, end: Option<&str>, prefix, from_key| Keys {
+            key: key.to_owned(),
+            range_end: end.map(str::to_owned),
+            prefix,
+            from_key,
+        };
+        let all = keys("", None, true, false);
+        assert_eq!((start(&all), range_end(&all)), (vec![0], vec![0]));
+        let one = keys("k", None, false, false);
+        assert_eq!((start(&one), range_end(&one)), (b"k".to_vec(), vec![]));
+        assert_eq!(range_end(&keys("k", None, false, true)), [0]);
+        assert_eq!(range_end(&keys("k", Some("m"), false, false)), b"m");
     }
 }
