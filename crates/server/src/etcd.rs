@@ -5,7 +5,6 @@ mod announce;
 mod assemble;
 mod birth;
 mod budget;
-mod clock;
 mod codec;
 mod config;
 mod disk;
@@ -23,3 +22,5 @@ mod view;
 pub use config::{ClusterState, Config};
 pub use error::{RunError, StartError, StopError};
 pub use member::Member;
+
+use crate::clock;

@@ -1,0 +1,204 @@
+//! What a server is told before it starts.
+
+use consensus::{Configuration, NodeId};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One server's settings, already validated. They are those of a zoo.cfg, whose keys are named with each.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which of `servers` this one is: the number in the file `myid` of the data folder. Of no meaning without `servers`.
+    pub id: u64,
+    /// `dataDir`: snapshots, epochs and `myid`.
+    pub data_dir: PathBuf,
+    /// `dataLogDir`: transaction logs. The same folder if the file names no other.
+    pub data_log_dir: PathBuf,
+    /// `server.N`: everybody, this one among them. Empty: a server that stands alone.
+    pub servers: BTreeMap<u64, Server>,
+    /// `group.G`: whom each group holds. Empty: a plain majority decides.
+    pub groups: BTreeMap<u64, Vec<u64>>,
+    /// `weight.N`; who is not named weighs 1. Only with `groups`.
+    pub weights: BTreeMap<u64, u64>,
+    /// `quorumListenOnAllIPs`: listen for other servers on every address of this machine and not only on the one in `server.N`.
+    pub quorum_listen_on_all_ips: bool,
+    /// `clientPort` and `clientPortAddress`, or the client's part of `server.N`. `None`: no clients.
+    pub client_address: Option<SocketAddr>,
+    /// `clientPortListenBacklog`.
+    pub client_backlog: u32,
+    /// `tickTime`: the unit of all limits.
+    pub tick: Duration,
+    /// `initLimit`: so many ticks a learner may take to connect and synchronize.
+    pub init_limit: u32,
+    /// `syncLimit`: so many ticks a learner may lag behind, or a leader be silent.
+    pub sync_limit: u32,
+    /// `minSessionTimeout`; two ticks unless set.
+    pub min_session_timeout: Duration,
+    /// `maxSessionTimeout`; twenty ticks unless set.
+    pub max_session_timeout: Duration,
+    /// `maxClientCnxns`: connections of one address; 0: any number.
+    pub max_client_connections: u32,
+    /// `maxCnxns`: connections in all; 0: as many as this process may open files.
+    pub max_connections: u32,
+    /// `globalOutstandingLimit`: so many requests of clients may wait for an answer.
+    pub outstanding_max: usize,
+    /// `leaderServes`: whether a leader serves clients.
+    pub leader_serves: bool,
+    /// `4lw.commands.whitelist`; `*` is every word that there is.
+    pub words: Vec<String>,
+    /// Where the admin server listens (`admin.serverAddress`, `admin.serverPort`). `None`: nowhere (`admin.enableServer=false`).
+    pub admin_address: Option<SocketAddr>,
+    /// `admin.commandURL`.
+    pub admin_path: String,
+    /// Where metrics are served in Prometheus' form (`metricsProvider.httpHost`, `metricsProvider.httpPort`). `None`: nowhere.
+    pub metrics_address: Option<SocketAddr>,
+    /// `enforceQuota`: whether hard limits refuse writes.
+    pub enforce_quota: bool,
+    /// `extendedTypesEnabled`: whether nodes may have a time to live.
+    pub extended_types: bool,
+    /// `DigestAuthenticationProvider.superDigest`: who may do everything, as `user:hash`.
+    pub super_digest: Option<String>,
+    /// `skipACL`: whether access lists are not looked at.
+    pub skip_acl: bool,
+    /// `jute.maxbuffer`: the most bytes of one request, and of what it holds.
+    pub jute_max: usize,
+    /// `digest.enabled`: whether this server, when it leads, says with each transaction what the tree comes to.
+    pub digest: bool,
+    /// `snapCount`: a snapshot is taken after about so many transactions …
+    pub snap_count: u64,
+    /// `snapSizeLimitInKb`: … or after about so many bytes of them.
+    pub snap_bytes: u64,
+    /// `preAllocSize`: the log's files grow by so many bytes.
+    pub prealloc_bytes: u64,
+    /// `autopurge.purgeInterval`; `None`: old files stay for ever.
+    pub purge_interval: Option<Duration>,
+    /// `autopurge.snapRetainCount`.
+    pub snapshots_kept: usize,
+    /// `cnxTimeout`: how long a connection to another server's election port may take.
+    pub election_connect_timeout: Duration,
+    /// `fastleader.minNotificationInterval`: the first wait for votes before they are asked for again; doubled each time …
+    pub notification_interval_min: Duration,
+    /// `fastleader.maxNotificationInterval`: … up to this.
+    pub notification_interval_max: Duration,
+    /// The file that was read, for those who ask this server for its configuration; `None` if there was none.
+    pub file: Option<PathBuf>,
+    /// Use a disk that forgets what was not synced when the process ends. For tests only; the binary sets it from
+    /// `QUORATE_TEST_DISK=lossy`.
+    pub lossy_disk: bool,
+}
+
+/// One line `server.N`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Server {
+    /// Where it is found: more than one address if they are joined by `|`. Never empty.
+    pub addresses: Vec<Address>,
+    /// Whether its vote counts.
+    pub role: ServerRole,
+    /// Its client address, `host:port`, if the line says so.
+    pub client: Option<String>,
+}
+
+/// Where a server is found by others. Names are looked up each time that they are needed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Address {
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// Where its learners connect.
+    pub quorum_port: u16,
+    /// Where votes are exchanged.
+    pub election_port: u16,
+}
+
+/// Whether a server's vote counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ServerRole {
+    /// It does.
+    Participant,
+    /// It does not.
+    Observer,
+}
+
+impl Config {
+    /// ZooKeeper's defaults for a server that stands alone.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Config {
+        let data_dir = data_dir.into();
+        let tick = Duration::from_secs(3);
+        Config {
+            id: 1,
+            data_log_dir: data_dir.clone(),
+            data_dir,
+            servers: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            weights: BTreeMap::new(),
+            quorum_listen_on_all_ips: false,
+            client_address: None,
+            client_backlog: 1024,
+            tick,
+            init_limit: 10,
+            sync_limit: 5,
+            min_session_timeout: 2 * tick,
+            max_session_timeout: 20 * tick,
+            max_client_connections: 60,
+            max_connections: 0,
+            outstanding_max: 1000,
+            leader_serves: true,
+            words: vec!["srvr".to_owned()],
+            admin_address: None,
+            admin_path: "/commands".to_owned(),
+            metrics_address: None,
+            enforce_quota: false,
+            extended_types: false,
+            super_digest: None,
+            skip_acl: false,
+            jute_max: 0xf_ffff,
+            digest: true,
+            snap_count: 100_000,
+            snap_bytes: 4 << 30,
+            prealloc_bytes: 64 << 20,
+            purge_interval: None,
+            snapshots_kept: 3,
+            election_connect_timeout: Duration::from_secs(5),
+            notification_interval_min: Duration::from_millis(200),
+            notification_interval_max: Duration::from_secs(60),
+            file: None,
+            lossy_disk: false,
+        }
+    }
+
+    /// Whether this server stands alone.
+    pub fn is_standalone(&self) -> bool {
+        self.servers.is_empty()
+    }
+
+    /// This server's id.
+    pub(crate) fn me(&self) -> NodeId {
+        NodeId(self.id)
+    }
+
+    /// Who votes and who does not. Who stands alone agrees with himself.
+    pub(crate) fn configuration(&self) -> Configuration {
+        if self.is_standalone() {
+            return Configuration::of([self.me()]);
+        }
+        let ids = |role: ServerRole| {
+            self.servers.iter().filter(move |(_, server)| server.role == role).map(|(&id, _)| NodeId(id)).collect()
+        };
+        Configuration { voters: ids(ServerRole::Participant), learners: ids(ServerRole::Observer) }
+    }
+
+    /// Whether this server votes.
+    pub(crate) fn is_voter(&self) -> bool {
+        self.servers.get(&self.id).is_none_or(|server| server.role == ServerRole::Participant)
+    }
+
+    /// How long a learner may take to connect and synchronize.
+    pub(crate) fn init_timeout(&self) -> Duration {
+        self.tick * self.init_limit
+    }
+
+    /// How long a leader or a learner may be silent.
+    pub(crate) fn sync_timeout(&self) -> Duration {
+        self.tick * self.sync_limit
+    }
+}
