@@ -25,6 +25,9 @@ pub trait StateMachine: Sized {
     /// Where a snapshot in progress stands.
     type Cursor;
 
+    /// What the clocks say. Told before anything else that comes of an event; a machine that does not care need not listen.
+    fn tell_time(&mut self, _now: Instant, _wall: Wall) {}
+
     /// Turns a request into the command that would stand at `next`. etcd: the identity. ZooKeeper: the transaction, against the tree
     /// plus what is outstanding. `from` is the member whose client asks. Leader only.
     fn prepare(&mut self, next: Position, wall: Wall, from: NodeId, request: Self::Request) -> Self::Command;

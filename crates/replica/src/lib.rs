@@ -194,6 +194,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             return;
         }
         (self.now, self.wall) = (now, wall);
+        self.machine.tell_time(now, wall);
         self.applied_this_event = 0;
         match event {
             Event::Timeout => self.step(Input::Timeout),
