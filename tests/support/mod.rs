@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
 pub mod compare;
+pub mod zookeeper;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
