@@ -29,6 +29,7 @@ mod log;
 mod marker;
 mod snapshot;
 mod store;
+pub mod zookeeper;
 
 pub use disk::{Disk, DiskFile, LossyDisk, RealDisk};
 pub use fault::{Action, Fault};
