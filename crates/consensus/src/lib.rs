@@ -35,7 +35,7 @@ pub use input::{How, Input, Link, Note, ReadId, SessionNote};
 pub use log::{Entry, EntryKind, Position, Promise, Snapshot};
 pub use machine::{RestoreError, StateMachine, Wall};
 pub use output::{Append, DropReason, Dropped, Fetch, Output, Persist, Reader, Role, Ticket};
-pub use quorum::{Configuration, Tally};
+pub use quorum::{Configuration, Hierarchy, Tally};
 pub use time::Instant;
 
 use alloc::vec::Vec;

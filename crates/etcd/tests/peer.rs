@@ -55,7 +55,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
     let ids = |least| btree_set(any::<u64>().prop_map(NodeId), least..5);
     (1..u64::MAX, 0..9u64, ids(1), ids(0)).prop_map(|(index, epoch, voters, learners)| Snapshot {
         position: Position { epoch, index },
-        configuration: Configuration { voters, learners },
+        configuration: Configuration { voters, learners, hierarchy: None },
     })
 }
 

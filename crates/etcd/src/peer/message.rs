@@ -244,5 +244,6 @@ fn snapshot(message: pb::Message) -> Result<Snapshot, Malformed> {
         return Err(lacks);
     }
     let ids = |ids: Vec<u64>| ids.into_iter().map(NodeId).collect();
-    Ok(Snapshot { position, configuration: Configuration { voters: ids(state.voters), learners: ids(state.learners) } })
+    let configuration = Configuration { voters: ids(state.voters), learners: ids(state.learners), hierarchy: None };
+    Ok(Snapshot { position, configuration })
 }

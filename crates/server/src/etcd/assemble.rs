@@ -41,7 +41,7 @@ impl Cluster {
         let ids = |learners: bool| {
             self.members.values().filter(move |member| member.is_learner == learners).map(|member| NodeId(member.id)).collect()
         };
-        Configuration { voters: ids(false), learners: ids(true) }
+        Configuration { voters: ids(false), learners: ids(true), hierarchy: None }
     }
 }
 

@@ -184,7 +184,7 @@ impl Config {
         let ids = |role: ServerRole| {
             self.servers.iter().filter(move |(_, server)| server.role == role).map(|(&id, _)| NodeId(id)).collect()
         };
-        Configuration { voters: ids(ServerRole::Participant), learners: ids(ServerRole::Observer) }
+        Configuration { voters: ids(ServerRole::Participant), learners: ids(ServerRole::Observer), hierarchy: None }
     }
 
     /// Whether this server votes.

@@ -105,7 +105,7 @@ fn checksum(identity: Identity, offset: u64, rest: &[u8]) -> u32 {
 
 /// The content of the first frame.
 pub(super) fn encode_what(snapshot: &Snapshot) -> Vec<u8> {
-    let Snapshot { position, configuration: Configuration { voters, learners } } = snapshot;
+    let Snapshot { position, configuration: Configuration { voters, learners, hierarchy: _ } } = snapshot;
     let mut content = Vec::new();
     content.put_u64_le(position.epoch);
     content.put_u64_le(position.index);
@@ -124,7 +124,8 @@ pub(super) fn decode_what(mut content: &[u8]) -> Option<Snapshot> {
         return None;
     }
     let mut ids = |count| (0..count).map(|_| NodeId(content.get_u64_le())).collect();
-    Some(Snapshot { position, configuration: Configuration { voters: ids(voters), learners: ids(learners) } })
+    let configuration = Configuration { voters: ids(voters), learners: ids(learners), hierarchy: None };
+    Some(Snapshot { position, configuration })
 }
 
 /// How much content there is, and its checksum.

@@ -108,7 +108,7 @@ fn check(snapshot: &Snapshot, machine: &Machine) -> Result<(), String> {
     }
     let ids =
         |learners: bool| machine.members().filter(move |member| member.is_learner == learners).map(|member| NodeId(member.id));
-    let held = Configuration { voters: ids(false).collect(), learners: ids(true).collect() };
+    let held = Configuration { voters: ids(false).collect(), learners: ids(true).collect(), hierarchy: None };
     if snapshot.configuration == held { Ok(()) } else { Err("its members are not those that are said".to_owned()) }
 }
 
