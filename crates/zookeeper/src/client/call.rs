@@ -1,0 +1,276 @@
+//! Requests: a header, then the record of the operation.
+
+use crate::jute::{Reader, Writer};
+use crate::operation::{number_of, number_of_query, read_query, read_write, write_query, write_write};
+use crate::{Malformed, opcode};
+use bytes::{Bytes, BytesMut};
+use znodes::{ErrorCode, Op, ReadOp};
+
+/// A request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Call {
+    /// The client's number for it, which the reply repeats.
+    pub xid: i32,
+    /// The number of the operation, which decides how it is answered.
+    pub op: i32,
+    /// What is asked for.
+    pub request: ClientRequest,
+}
+
+/// What a client asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientRequest {
+    /// A write, closeSession among them. One whose record made no sense is [`Op::Refused`], which is answered through the log.
+    Write(Op),
+    /// A read.
+    Read {
+        /// What it wants to know.
+        op: ReadOp,
+        /// Whether it wants to hear of a change.
+        watch: bool,
+    },
+    /// I live.
+    Ping,
+    /// I am somebody.
+    Auth {
+        /// In which scheme.
+        scheme: String,
+        /// What proves it.
+        auth: Bytes,
+    },
+    /// A step of SASL.
+    Sasl {
+        /// The client's token.
+        token: Bytes,
+    },
+    /// setWatches, setWatches2: what was watched before the connection was lost.
+    SetWatches(Watched),
+    /// addWatch.
+    AddWatch {
+        /// Where.
+        path: String,
+        /// How.
+        mode: WatchMode,
+    },
+    /// removeWatches.
+    RemoveWatches {
+        /// Where.
+        path: String,
+        /// Which.
+        kind: WatchKind,
+    },
+    /// checkWatches: is there one?
+    CheckWatches {
+        /// Where.
+        path: String,
+        /// Which.
+        kind: WatchKind,
+    },
+    /// reconfig.
+    Reconfig(Reconfig),
+    /// A read that makes no sense, or an operation that does not exist: it is answered with this, in its turn, by whoever was asked.
+    Refused(ErrorCode),
+}
+
+/// What was watched before the connection was lost.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Watched {
+    /// What happened up to this transaction the client knows.
+    pub relative_zxid: i64,
+    /// getData.
+    pub data: Vec<String>,
+    /// exists, of nodes that were not there.
+    pub exist: Vec<String>,
+    /// getChildren.
+    pub child: Vec<String>,
+    /// addWatch. setWatches2 only.
+    pub persistent: Vec<String>,
+    /// addWatch of whole subtrees. setWatches2 only.
+    pub persistent_recursive: Vec<String>,
+}
+
+/// How addWatch watches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum WatchMode {
+    /// A node and the names of its children.
+    Persistent,
+    /// A node and all below it.
+    PersistentRecursive,
+}
+
+/// Which watches to remove or to look for (Java: `Watcher.WatcherType`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum WatchKind {
+    /// Of getChildren.
+    Children,
+    /// Of getData and exists.
+    Data,
+    /// Of any kind.
+    Any,
+    /// Of addWatch.
+    Persistent,
+    /// Of addWatch of a whole subtree.
+    PersistentRecursive,
+}
+
+/// Another configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reconfig {
+    /// Servers to be added, separated by commas.
+    pub joining: Option<String>,
+    /// Ids of servers to be removed, separated by commas.
+    pub leaving: Option<String>,
+    /// All servers, instead of the two above.
+    pub members: Option<String>,
+    /// Only if this is the configuration's version; −1: any.
+    pub from_version: i64,
+}
+
+impl Call {
+    /// A write.
+    pub fn write(xid: i32, op: Op) -> Call {
+        Call { xid, op: number_of(&op), request: ClientRequest::Write(op) }
+    }
+
+    /// A read. Children are asked for with their node's Stat (getChildren2).
+    pub fn read(xid: i32, op: ReadOp, watch: bool) -> Call {
+        Call { xid, op: number_of_query(&op, true), request: ClientRequest::Read { op, watch } }
+    }
+
+    /// What a frame says. After an error the connection is to be closed; requests that can be answered are [`ClientRequest::Refused`] or
+    /// [`Op::Refused`] instead. `limit` is [`crate::jute::length_limit`].
+    pub fn decode(frame: &Bytes, limit: usize) -> Result<Call, Malformed> {
+        let mut reader = Reader::new(frame, limit);
+        let (xid, op) = (reader.int()?, reader.int()?);
+        let request = match op {
+            opcode::PING => ClientRequest::Ping,
+            opcode::AUTH => auth(&mut reader)?,
+            opcode::SASL => ClientRequest::Sasl { token: reader.buffer()?.unwrap_or_default() },
+            _ => answerable(op, reader, limit),
+        };
+        Ok(Call { xid, op, request })
+    }
+
+    /// Appends it as a frame.
+    pub fn encode(&self, out: &mut BytesMut) {
+        Writer::append(out, |writer| {
+            writer.framed(|writer| {
+                writer.int(self.xid);
+                writer.int(self.op);
+                self.write_record(writer);
+            });
+        });
+    }
+
+    fn write_record(&self, writer: &mut Writer) {
+        match &self.request {
+            ClientRequest::Write(op) => write_write(op, writer),
+            ClientRequest::Read { op, watch } => write_query(op, *watch, writer),
+            ClientRequest::Ping | ClientRequest::Refused(_) => {}
+            ClientRequest::Auth { scheme, auth } => {
+                writer.int(0);
+                writer.string(scheme);
+                writer.buffer(Some(auth));
+            }
+            ClientRequest::Sasl { token } => writer.buffer(Some(token)),
+            ClientRequest::SetWatches(watched) => write_watched(watched, self.op == opcode::SET_WATCHES2, writer),
+            ClientRequest::AddWatch { path, mode } => {
+                writer.string(path);
+                writer.int(*mode as i32);
+            }
+            ClientRequest::RemoveWatches { path, kind } | ClientRequest::CheckWatches { path, kind } => {
+                writer.string(path);
+                writer.int(*kind as i32 + 1);
+            }
+            ClientRequest::Reconfig(Reconfig { joining, leaving, members, from_version }) => {
+                for servers in [joining, leaving, members] {
+                    writer.buffer(servers.as_ref().map(|servers| servers.as_bytes()));
+                }
+                writer.long(*from_version);
+            }
+        }
+    }
+}
+
+fn auth(reader: &mut Reader<'_>) -> Result<ClientRequest, Malformed> {
+    reader.int()?;
+    Ok(ClientRequest::Auth { scheme: reader.string()?.unwrap_or_default(), auth: reader.buffer()?.unwrap_or_default() })
+}
+
+/// A request that is answered, whatever its record says.
+fn answerable(op: i32, mut reader: Reader<'_>, limit: usize) -> ClientRequest {
+    let read = match op {
+        opcode::SET_WATCHES | opcode::SET_WATCHES2 => watched(op, &mut reader).map(ClientRequest::SetWatches),
+        opcode::ADD_WATCH => add_watch(&mut reader),
+        opcode::REMOVE_WATCHES => of_kind(&mut reader).map(|(path, kind)| ClientRequest::RemoveWatches { path, kind }),
+        opcode::CHECK_WATCHES => of_kind(&mut reader).map(|(path, kind)| ClientRequest::CheckWatches { path, kind }),
+        opcode::RECONFIG => reconfig(&mut reader),
+        // A session begins with ConnectRequest, and only the leader deletes containers: Java looks at neither's permission.
+        opcode::CREATE_SESSION | opcode::DELETE_CONTAINER => Ok(ClientRequest::Refused(ErrorCode::Unimplemented)),
+        _ => match read_query(op, &mut reader) {
+            Some(query) => query.map(|(op, watch)| ClientRequest::Read { op, watch }),
+            None => Ok(match read_write(op, &reader.rest(), limit) {
+                Some(op) => ClientRequest::Write(op),
+                // Java: UnimplementedRequestProcessor.
+                None => ClientRequest::Refused(ErrorCode::Unimplemented),
+            }),
+        },
+    };
+    // Java: FinalRequestProcessor, which answers so whatever goes wrong.
+    read.unwrap_or(ClientRequest::Refused(ErrorCode::MarshallingError))
+}
+
+fn watched(op: i32, reader: &mut Reader<'_>) -> Result<Watched, Malformed> {
+    const WHAT: &str = "a path that is watched";
+    let mut watched = Watched {
+        relative_zxid: reader.long()?,
+        data: reader.texts(WHAT)?,
+        exist: reader.texts(WHAT)?,
+        child: reader.texts(WHAT)?,
+        ..Watched::default()
+    };
+    if op == opcode::SET_WATCHES2 {
+        watched.persistent = reader.texts(WHAT)?;
+        watched.persistent_recursive = reader.texts(WHAT)?;
+    }
+    Ok(watched)
+}
+
+fn write_watched(watched: &Watched, with_persistent: bool, writer: &mut Writer) {
+    writer.long(watched.relative_zxid);
+    writer.strings(&watched.data);
+    writer.strings(&watched.exist);
+    writer.strings(&watched.child);
+    if with_persistent {
+        writer.strings(&watched.persistent);
+        writer.strings(&watched.persistent_recursive);
+    }
+}
+
+fn add_watch(reader: &mut Reader<'_>) -> Result<ClientRequest, Malformed> {
+    let path = reader.text("a path")?;
+    let mode = match reader.int()? {
+        0 => WatchMode::Persistent,
+        1 => WatchMode::PersistentRecursive,
+        _ => return reader.refuse("a mode of watching, 0 or 1"),
+    };
+    Ok(ClientRequest::AddWatch { path, mode })
+}
+
+fn of_kind(reader: &mut Reader<'_>) -> Result<(String, WatchKind), Malformed> {
+    let path = reader.text("a path")?;
+    let kind = match reader.int()? {
+        1 => WatchKind::Children,
+        2 => WatchKind::Data,
+        3 => WatchKind::Any,
+        4 => WatchKind::Persistent,
+        5 => WatchKind::PersistentRecursive,
+        _ => return reader.refuse("a kind of watch, 1 to 5"),
+    };
+    Ok((path, kind))
+}
+
+fn reconfig(reader: &mut Reader<'_>) -> Result<ClientRequest, Malformed> {
+    let (joining, leaving, members) = (reader.string()?, reader.string()?, reader.string()?);
+    Ok(ClientRequest::Reconfig(Reconfig { joining, leaving, members, from_version: reader.long()? }))
+}
