@@ -1,11 +1,12 @@
 //! Clients call, and give up.
 
+use crate::subject::Subject;
 use crate::workload::Call;
 use crate::world::{Occasion, World};
 use replica::{Event, Token};
 use std::time::Duration;
 
-impl World {
+impl<P: Subject> World<P> {
     /// A client calls the member that it knows.
     pub(crate) fn on_client(&mut self, client: usize) {
         if self.quiet {

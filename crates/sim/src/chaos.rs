@@ -4,12 +4,13 @@ use crate::disk::Mishap;
 use crate::fault::Fault;
 use crate::member;
 use crate::network::Weather;
+use crate::subject::Subject;
 use crate::topology::{self, Cuts};
 use crate::world::{Ending, Occasion, Phase, World, id};
 use replica::{Event, Token};
 use std::time::Duration;
 
-impl World {
+impl<P: Subject> World<P> {
     pub(crate) fn schedule_chaos(&mut self) {
         let gap = self.plan.gap;
         let after = self.chance.between(gap / 10, gap * 2);
@@ -119,7 +120,7 @@ impl World {
         let (one, other) = (self.chance.below(members) as usize, self.chance.below(members) as usize);
         if one != other {
             self.fault(Fault::Reset, || format!("between m{} and m{}", one + 1, other + 1));
-            self.reset_link(one, other);
+            P::reset(self, one, other);
         }
     }
 
@@ -300,6 +301,14 @@ impl World {
                     self.after(span, Occasion::FaultEnds(Ending::TransferAgain(left - 1)));
                 }
             }
+        }
+    }
+
+    /// Nothing passes these paths any more.
+    pub(crate) fn cut(&mut self, cuts: &Cuts) {
+        for &(from, to) in cuts {
+            self.network.cut(from, to);
+            P::on_cut(self, from, to);
         }
     }
 

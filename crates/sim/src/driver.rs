@@ -1,29 +1,27 @@
 //! What the server's driver does, in virtual time: events go in, effects are carried out in order.
 
-use crate::codec::MapCodec;
-use crate::fault::Fault;
 use crate::invariant::Invariant;
-use crate::machine::{Command, Map};
-use crate::member::{Done, Job, Work};
-use crate::network::{Fate, Stream};
+use crate::machine::{Command, Map, Response};
+use crate::member::{Done, Job, Member, Work};
+use crate::subject::{Decision, Message, Store, Subject};
 use crate::watch::Watched;
-use crate::world::{Occasion, Phase, World, id, place};
+use crate::world::{Occasion, World, place};
 use consensus::{Instant, Wall};
-use raft::{Body, Message};
 use replica::{Answer, Effect, Event};
 use std::time::Duration;
 
 /// The effects of a replica in this world.
-pub(crate) type Effects = replica::Effects<Watched, Map>;
+pub(crate) type Effects<P> = replica::Effects<Watched<P>, Map>;
 /// An event of a replica in this world.
-pub(crate) type MapEvent = Event<Message, Map, Command, u16>;
+pub(crate) type MapEvent<P> = Event<Message<P>, Map, Command, u16>;
+type MapEffect<P> = Effect<Message<P>, Decision<P>, Response, std::convert::Infallible>;
 
 /// Timeouts at one moment, after which a replica is believed to spin.
 const SPINS_MAX: u32 = 1_000;
 
-impl World {
+impl<P: Subject> World<P> {
     /// Gives a replica an event, and carries out what it asks for.
-    pub(crate) fn feed(&mut self, member: usize, event: MapEvent) {
+    pub(crate) fn feed(&mut self, member: usize, event: MapEvent<P>) {
         let now = self.members[member].clock.read(self.now);
         let Some(process) = &mut self.members[member].process else { return };
         let mut effects = std::mem::take(&mut self.effects);
@@ -40,29 +38,25 @@ impl World {
         self.schedule_wake(member);
     }
 
-    fn carry_out(
-        &mut self,
-        member: usize,
-        effect: Effect<Message, raft::Decision, crate::machine::Response, std::convert::Infallible>,
-    ) {
+    fn carry_out(&mut self, member: usize, effect: MapEffect<P>) {
         match effect {
             Effect::Persist(persist) => self.give_job(member, Job::Persist(persist)),
-            Effect::Send { to, message } => self.send(member, place(to), message),
+            Effect::Send { to, message } => P::send(self, member, place(to), message),
             Effect::Fetch(fetch) => self.fetch(member, &fetch),
             Effect::Answer { token, answer } => self.on_answer(member, token.0, &answer),
-            Effect::WriteSnapshot { snapshot, chunk } => self.write_snapshot(member, snapshot, &chunk),
+            Effect::WriteSnapshot { snapshot, chunk } => self.write_snapshot(member, &snapshot, &chunk),
             Effect::FinishSnapshot(snapshot) => {
                 let latency = self.sync_latency(member);
                 self.disk_in(member, latency, Done::Publish(snapshot));
             }
             Effect::CutLog { upto } => self.give_job(member, Job::Cut(upto)),
-            Effect::SendSnapshot { to, message } => self.ship(member, place(to), message),
-            Effect::InstallSnapshot { .. } => self.install(member),
+            Effect::SendSnapshot { to, message } => P::send_snapshot(self, member, place(to), message),
+            Effect::InstallSnapshot { entries, .. } => self.install(member, entries),
             Effect::Happened { .. } | Effect::HeardOfSession(_) => unreachable!("the map has neither watchers nor sessions"),
-            Effect::DiscardSnapshot => self.discard_arrived(member),
+            Effect::DiscardSnapshot => P::discard_arrived(self, member),
             Effect::ChangeRole { epoch, role } => {
                 if role == consensus::Role::Leader {
-                    self.check_leases(member, epoch);
+                    P::began_to_lead(self, member, epoch);
                 }
                 let word = (member as u64) << 8 | role_number(role);
                 self.trace
@@ -72,68 +66,13 @@ impl World {
                 self.trace.note(self.now, 7, || format!("m{}: {decision}", member + 1));
             }
             Effect::Stop(why) => self.violate(Invariant::NoCrash, format!("member {} stopped: {why}", member + 1)),
-            Effect::Connect { .. } | Effect::Disconnect { .. } => unreachable!("Raft's links stand by themselves"),
+            Effect::Connect { peer, link } => P::connect(self, member, place(peer), link),
+            Effect::Disconnect { peer, link } => P::disconnect(self, member, place(peer), link),
         }
-    }
-
-    fn send(&mut self, from: usize, to: usize, message: Message) {
-        let from_life = self.members[from].life;
-        let losses = self.network.path(from, to).losses;
-        let stream = if matches!(message.body, Body::Append { .. }) { Stream::Appends } else { Stream::Others };
-        match self.network.send(self.now, from, to, stream) {
-            Fate::Cut => {}
-            Fate::Dropped => self.fault(Fault::Drop, || format!("m{} to m{}: {}", from + 1, to + 1, crate::words::say(&message))),
-            Fate::Arrives { at, again, reordered, delayed } => {
-                self.trace.note(self.now, (from << 8 | to << 16 | 1 << 24) as u64 ^ message.term << 32, || {
-                    format!("m{} to m{}: {}", from + 1, to + 1, crate::words::say(&message))
-                });
-                let at = at + self.held_back(&message);
-                if reordered {
-                    self.faults.count(Fault::Reorder);
-                }
-                if delayed {
-                    self.faults.count(Fault::Delay);
-                }
-                // What is forwarded beside the log travels at most once: its stream does not double, and nobody could tell.
-                if let Some(again) = again.filter(|_| !matches!(message.body, Body::Propose { .. })) {
-                    self.faults.count(Fault::Duplicate);
-                    let message = message.clone();
-                    self.agenda.put(again, Occasion::Deliver { from, to, from_life, losses, message });
-                }
-                self.agenda.put(at, Occasion::Deliver { from, to, from_life, losses, message });
-            }
-        }
-    }
-
-    /// What is forwarded to a leader is now and then so late that leadership has moved on, and perhaps come back.
-    fn held_back(&mut self, message: &Message) -> Duration {
-        let forwarded = matches!(message.body, Body::Propose { .. });
-        let may = forwarded && self.phase == Phase::Chaos && self.plan.is_enabled(Fault::Delay);
-        if !may || !self.chance.one_in(1, 20) {
-            return Duration::ZERO;
-        }
-        self.faults.count(Fault::Delay);
-        self.chance.between(Duration::ZERO, Duration::from_secs(3))
-    }
-
-    pub(crate) fn on_deliver(&mut self, from: usize, to: usize, from_life: u64, losses: u64, message: Message) {
-        let path = self.network.path(from, to);
-        // What was sent over a link that was reported lost since does not arrive, and nothing passes a cut.
-        if self.members[to].process.is_none() || path.losses != losses || !self.network.passes(from, to) {
-            return;
-        }
-        if self.members[from].life != from_life {
-            self.faults.count(Fault::Late);
-        }
-        self.trace.note(self.now, (from << 8 | to << 16 | 2 << 24) as u64 ^ message.term << 32, || {
-            format!("m{} hears m{}: {}", to + 1, from + 1, crate::words::say(&message))
-        });
-        self.feed(to, Event::Receive { from: id(from), message });
     }
 
     fn fetch(&mut self, member: usize, fetch: &consensus::Fetch) {
-        let process = self.members[member].process.as_ref().expect("who asks lives");
-        match process.reader.read(fetch.first, fetch.last, fetch.budget) {
+        match self.process(member).store.fetch(fetch) {
             Ok(entries) => {
                 self.ghost.borrow_mut().check_fetched(member, &entries);
                 let latency = self.chance.between(Duration::from_micros(20), Duration::from_millis(2));
@@ -143,7 +82,7 @@ impl World {
         }
     }
 
-    fn on_answer(&mut self, member: usize, token: u64, answer: &Answer<crate::machine::Response>) {
+    fn on_answer(&mut self, member: usize, token: u64, answer: &Answer<Response>) {
         let operator = token > self.next_transfer;
         self.trace.note(self.now, token << 8 | 3, || {
             let whom = if operator { "the operator".to_owned() } else { format!("operation {token}") };
@@ -156,24 +95,6 @@ impl World {
         if let Some(client) = free {
             let think = self.workload.think();
             self.after(think, Occasion::ClientActs { client });
-        }
-    }
-
-    /// When a leader begins to lead, nobody may hold a read lease of an earlier term, by their own clocks.
-    fn check_leases(&mut self, leader: usize, term: u64) {
-        for (other, it) in self.members.iter().enumerate().filter(|&(other, _)| other != leader) {
-            let Some(process) = &it.process else { continue };
-            let raft = process.replica.consensus().raft();
-            let holds = raft.lease_until().is_some_and(|until| until > it.clock.read(self.now));
-            if holds && raft.term() < term && raft.role() == consensus::Role::Leader {
-                let what = format!(
-                    "member {} leads term {term} while {} holds its lease of term {}",
-                    leader + 1,
-                    other + 1,
-                    raft.term()
-                );
-                self.ghost.borrow_mut().violate(Invariant::LeaseHasOneLeader, what);
-            }
         }
     }
 
@@ -219,7 +140,7 @@ impl World {
         self.after(after, Occasion::Disk { member, life, done });
     }
 
-    pub(crate) fn give_job(&mut self, member: usize, job: Job) {
+    pub(crate) fn give_job(&mut self, member: usize, job: Job<P>) {
         let process = self.members[member].process.as_mut().expect("who asks lives");
         process.jobs.push_back(job);
         if process.work == Work::Idle {
@@ -227,14 +148,7 @@ impl World {
             self.disk_in(member, Duration::from_micros(5), Done::Wake);
         }
     }
-
-    /// A new process has a new codec and nothing else to begin with.
-    pub(crate) fn codec() -> MapCodec {
-        MapCodec
-    }
 }
-
-use crate::member::Member;
 
 fn role_number(role: consensus::Role) -> u64 {
     match role {

@@ -4,105 +4,72 @@
 //! recovery, and of everything that a state machine applies. The invariants compare what they see with what it knows, and each does so
 //! in constant time: a log is remembered as a hash of each of its prefixes.
 
+use crate::history::{Fact, Histories};
 use crate::invariant::{Invariant, Violation};
-use crate::machine::mix;
-use consensus::{Configuration, Entry, Instant, NodeId, Position, Promise, Role, Ticket};
+use crate::machine::Witness;
+use crate::plan::Plan;
+use crate::subject::Subject;
+use crate::world::id;
+use consensus::{Configuration, Instant, NodeId, Position, Promise, Role, Ticket};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
+
+/// More outputs of one step than this are a queue without bound.
+const OUTPUTS_MAX: usize = 20_000;
 
 /// The one ghost of a run.
-pub(crate) type SharedGhost = Rc<RefCell<Ghost>>;
+pub(crate) type SharedGhost<P> = Rc<RefCell<Ghost<P>>>;
 
 /// What there is to know.
-#[derive(Debug)]
-pub(crate) struct Ghost {
+pub(crate) struct Ghost<P: Subject> {
     pub(crate) seed: u64,
     /// The world's time.
     pub(crate) now: Instant,
     /// Steps of all members together.
     pub(crate) steps: u64,
-    pub(crate) rules: Rules,
     pub(crate) configuration: Configuration,
-    pub(crate) members: Vec<Seen>,
-    /// Every committed entry, from index 1.
+    pub(crate) members: Vec<Seen<P>>,
+    /// Everything that was ever appended.
+    pub(crate) histories: Histories,
+    /// Every committed entry, from place 1.
     pub(crate) committed: Vec<Fact>,
-    /// The digest of a machine that applied everything up to an index, from index 1.
+    /// The digest of a machine that applied everything up to a place, from place 1.
     pub(crate) digests: Vec<u64>,
-    /// Who led a term, in which of its lives.
+    /// Who led an epoch (Raft: a term), in which of its lives.
     pub(crate) leaders: BTreeMap<u64, (NodeId, u64)>,
-    /// The latest term that had a leader.
+    /// The latest epoch that had a leader.
     pub(crate) last_led: u64,
     /// How often a leader began to lead.
     pub(crate) leader_changes: u64,
-    /// (term, member): whom it voted for, and whether that is synced.
-    pub(crate) votes: HashMap<(u64, usize), (NodeId, bool)>,
-    /// (term, candidate): who granted it a pre-vote for that term.
-    pub(crate) pre_votes: HashMap<(u64, usize), u64>,
-    /// For each index: the hash of the prefix that ends there, for each term seen there.
-    pub(crate) prefixes: Vec<Vec<(u64, u64)>>,
-    /// For each operation: the index at which it was committed; 0 if it was not.
+    /// For each operation: the place at which it was committed; 0 if it was not.
     pub(crate) operations: Vec<u64>,
-    /// Contexts of read-index requests that were used.
-    pub(crate) contexts: HashSet<(usize, u64)>,
     pub(crate) violation: Option<Violation>,
-}
-
-/// Which rules the cluster plays by.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    pub(crate) pre_vote: bool,
-    pub(crate) check_quorum: bool,
-    pub(crate) lease_reads: bool,
-    pub(crate) election_timeout: Duration,
-}
-
-/// One entry, as the ghost remembers it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Fact {
-    pub(crate) term: u64,
-    /// A hash of everything up to and including it.
-    pub(crate) prefix: u64,
-    /// The operation that it carries; 0 if none.
-    pub(crate) op: u64,
+    /// What there is to know of this protocol only.
+    pub(crate) lore: P::Lore,
 }
 
 /// What is known of a member.
-#[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Seen<P: Subject> {
     pub(crate) id: NodeId,
     /// Counts its lives.
     pub(crate) life: u64,
     pub(crate) alive: bool,
     pub(crate) term: u64,
     pub(crate) role: Role,
+    /// The last place that it knows to be committed.
     pub(crate) commit: u64,
-    /// The last index that its state machine holds.
+    /// The last place that its state machine holds.
     pub(crate) applied: u64,
-    /// Its log, from index 1, as it asked for it to be persisted.
+    /// Its log, from place 1, as it asked for it to be persisted.
     pub(crate) log: Vec<Fact>,
     /// How much of that log is surely on its disk.
     pub(crate) synced: u64,
     pub(crate) promise: Promise,
     pub(crate) promise_synced: Promise,
     pub(crate) pending: VecDeque<Pending>,
-    /// Terms in which it voted, not yet synced.
-    pub(crate) open_votes: Vec<u64>,
     /// The last snapshot that it was told is durable.
     pub(crate) snapshot: u64,
-    /// As a leader: when it last heard each member in this term, by its own clock.
-    pub(crate) heard: Vec<Instant>,
-    /// As a leader: until when it surely need not step down.
-    pub(crate) heard_until: Instant,
-    /// As a leader: the match index of each member.
-    pub(crate) matched: Vec<u64>,
-    /// To which life of each member its link stands.
-    pub(crate) lives: Vec<u64>,
-    /// The last term in which a leader told it to stand.
-    pub(crate) told_to_stand: u64,
-    /// For each member: the term and the end of its log when it last asked for a vote here, and for a pre-vote.
-    pub(crate) asked: Vec<[(u64, Position); 2]>,
     /// It lost what it had synced, all of it.
     pub(crate) stranger: bool,
     /// Some of what it had synced was damaged, and it has not been mended yet: it must abstain.
@@ -111,6 +78,8 @@ pub(crate) struct Seen {
     pub(crate) lost: Vec<Fact>,
     /// What was committed when it started after that.
     pub(crate) owed: u64,
+    /// What there is to know of a member of this protocol only.
+    pub(crate) own: P::Known,
 }
 
 /// Something that a member asked to have persisted, not yet synced.
@@ -122,8 +91,8 @@ pub(crate) struct Pending {
     pub(crate) upto: u64,
 }
 
-impl Seen {
-    fn new(id: NodeId, members: usize) -> Seen {
+impl<P: Subject> Seen<P> {
+    fn new(id: NodeId, members: usize) -> Seen<P> {
         Seen {
             id,
             life: 0,
@@ -137,18 +106,12 @@ impl Seen {
             promise: Promise::default(),
             promise_synced: Promise::default(),
             pending: VecDeque::new(),
-            open_votes: Vec::new(),
             snapshot: 0,
-            heard: vec![Instant::ZERO; members],
-            heard_until: Instant::ZERO,
-            matched: vec![0; members],
-            lives: vec![0; members],
-            told_to_stand: 0,
-            asked: vec![[(0, Position::ZERO); 2]; members],
             stranger: false,
             damaged: false,
             lost: Vec::new(),
             owed: 0,
+            own: P::known(members),
         }
     }
 
@@ -158,41 +121,46 @@ impl Seen {
 
     /// The end of its log.
     pub(crate) fn last(&self) -> Position {
-        self.log.last().map_or(Position::ZERO, |fact| Position::new(fact.term, self.log.len() as u64))
+        self.log.last().map_or(Position::ZERO, |fact| fact.position)
     }
 
-    /// Whether it surely keeps the entry `fact` at `index`, and everything before it.
-    pub(crate) fn keeps(&self, index: u64, fact: Fact) -> bool {
-        self.synced >= index && self.log.get(index as usize - 1) == Some(&fact)
+    /// Whether it surely keeps the entry `fact` at `place`, and everything before it.
+    pub(crate) fn keeps(&self, place: u64, fact: Fact) -> bool {
+        self.synced >= place && self.log.get(place as usize - 1) == Some(&fact)
     }
 
     /// Whether it may have confirmed that entry: it keeps it, or kept it until its disk was damaged.
-    pub(crate) fn may_have_confirmed(&self, index: u64, fact: Fact) -> bool {
-        if self.damaged { self.lost.get(index as usize - 1) == Some(&fact) } else { self.keeps(index, fact) }
+    pub(crate) fn may_have_confirmed(&self, place: u64, fact: Fact) -> bool {
+        if self.damaged { self.lost.get(place as usize - 1) == Some(&fact) } else { self.keeps(place, fact) }
     }
 }
 
-impl Ghost {
-    pub(crate) fn new(seed: u64, members: usize, rules: Rules) -> Ghost {
-        let id = |index| NodeId(index as u64 + 1);
+impl<P: Subject> Ghost<P> {
+    pub(crate) fn new(seed: u64, plan: &Plan<P>) -> Ghost<P> {
+        let members = plan.members;
         Ghost {
             seed,
             now: Instant::ZERO,
             steps: 0,
-            rules,
-            configuration: Configuration::of((0..members).map(id)),
-            members: (0..members).map(|index| Seen::new(id(index), members)).collect(),
+            configuration: plan.configuration(),
+            members: (0..members).map(|member| Seen::new(id(member), members)).collect(),
+            histories: Histories::new(P::origin(&plan.config)),
             committed: Vec::new(),
             digests: Vec::new(),
             leaders: BTreeMap::new(),
             last_led: 0,
             leader_changes: 0,
-            votes: HashMap::new(),
-            pre_votes: HashMap::new(),
-            prefixes: Vec::new(),
             operations: Vec::new(),
-            contexts: HashSet::new(),
             violation: None,
+            lore: P::lore(plan),
+        }
+    }
+
+    /// A member stepped, and said so many things.
+    pub(crate) fn count_step(&mut self, member: usize, outputs: usize) {
+        self.steps += 1;
+        if outputs > OUTPUTS_MAX {
+            self.violate(Invariant::NoCrash, format!("member {} said {outputs} things in one step", member + 1));
         }
     }
 
@@ -204,8 +172,8 @@ impl Ghost {
         }
     }
 
-    /// A member of the cluster by its place in the order of ids; `None` for a stranger.
-    pub(crate) fn place(&self, id: NodeId) -> Option<usize> {
+    /// Which member of the cluster this is, in the order of ids; `None` for a stranger.
+    pub(crate) fn member_of(&self, id: NodeId) -> Option<usize> {
         (id.0 >= 1 && id.0 <= self.members.len() as u64).then(|| id.0 as usize - 1)
     }
 
@@ -213,26 +181,19 @@ impl Ghost {
         self.configuration.majority()
     }
 
-    /// The index at which an operation was committed, if it was.
+    /// The place at which an operation was committed, if it was.
     pub(crate) fn committed_at(&self, op: u64) -> Option<u64> {
-        self.operations.get(op as usize).copied().filter(|&index| index > 0)
+        self.operations.get(op as usize).copied().filter(|&place| place > 0)
     }
 
-    /// The digest of a machine that holds everything up to `index`, if any machine ever did.
-    pub(crate) fn digest(&self, index: u64) -> Option<u64> {
-        if index == 0 { Some(0) } else { self.digests.get(index as usize - 1).copied() }
+    /// The digest of a machine that holds everything up to `place`, if any machine ever did.
+    pub(crate) fn digest(&self, place: u64) -> Option<u64> {
+        if place == 0 { Some(0) } else { self.digests.get(place as usize - 1).copied() }
     }
 }
 
-/// The hash of a prefix that ends with `entry`, after the prefix `before`.
-pub(crate) fn prefix(before: u64, entry: &Entry) -> u64 {
-    let mut hash = mix(mix(before, entry.position.epoch), entry.position.index);
-    let mut words = entry.data.chunks_exact(8);
-    for word in &mut words {
-        hash = mix(hash, u64::from_le_bytes(word.try_into().expect("a chunk of eight")));
+impl<P: Subject> Witness for RefCell<Ghost<P>> {
+    fn applied(&self, member: usize, position: Position, op: u64, digest: u64) {
+        self.borrow_mut().machine_applied(member, position, op, digest);
     }
-    for &byte in words.remainder() {
-        hash = mix(hash, u64::from(byte));
-    }
-    mix(hash, entry.data.len() as u64)
 }

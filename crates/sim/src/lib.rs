@@ -13,7 +13,7 @@
 //!                        │       │
 //!                     Replica   Log<SimDisk>  the product's own code
 //!                        │
-//!                 Watched<Raft> ──▶ ghost ──▶ invariants, after every step
+//!                 Watched<Core> ──▶ ghost ──▶ invariants, after every step
 //! ```
 //!
 //! A run has three parts: *chaos*, in which anything goes wrong that the seed has switched on; *calm*, in which a core of the members
@@ -34,20 +34,20 @@ mod disk;
 mod driver;
 mod fault;
 mod ghost;
+mod history;
 mod invariant;
 mod life;
 mod linear;
-mod links;
 mod liveness;
 mod machine;
 mod member;
 mod network;
-mod observe;
+mod on_raft;
 mod options;
 mod plan;
 mod run;
 mod search;
-mod ship;
+mod subject;
 mod topology;
 mod trace;
 mod watch;

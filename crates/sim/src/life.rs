@@ -1,24 +1,20 @@
 //! How processes begin and end.
 
-use crate::disk::{Cause, SimDisk};
+use crate::disk::Cause;
 use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::invariant::durable::Found;
 use crate::machine::Map;
 use crate::member::{self, Process, Work};
+use crate::subject::{Happening, Store, Subject};
 use crate::watch::Watched;
 use crate::world::{Occasion, World, id};
-use consensus::{Configuration, Consensus, Instant, Promise, StateMachine};
-use raft::Raft;
+use consensus::{Consensus, Instant, StateMachine};
 use replica::Replica;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
-use storage::{Identity, OpenError, Opened, RecoveryError, SnapshotError, Store};
 
-/// The cluster's number.
-const CLUSTER: u64 = 0xc1;
-
-impl World {
+impl<P: Subject> World<P> {
     /// A process starts, and reads what is on its disk.
     pub(crate) fn start(&mut self, member: usize) {
         if self.members[member].process.is_some() || self.members[member].fate == member::Fate::Gone {
@@ -28,51 +24,12 @@ impl World {
             let operations = 1 + self.members[member].chance.below(40);
             self.members[member].disk.crash_after(operations);
         }
-        let Some(store) = self.open(member) else { return };
-        let Some(machine) = self.recover_machine(member, &store) else { return };
-        self.begin_life(member, store, machine);
+        let Some((mut store, found)) = P::open(self, member) else { return };
+        let Some(machine) = self.recover_machine(member, &mut store) else { return };
+        self.begin_life(member, store, found, machine);
     }
 
-    fn open(&mut self, member: usize) -> Option<Store<SimDisk>> {
-        let disk = self.members[member].disk.clone();
-        match storage::open(disk, self.plan.log) {
-            Ok(Opened::Member(store)) => Some(*store),
-            Ok(Opened::Blank(_)) if self.members[member].joined => {
-                // It asks its peers, learns that its id is known, and stops: a stranger never votes under an old name.
-                self.trace.note(self.now, 8, || format!("m{} has lost its disk and stays away", member + 1));
-                self.members[member].fate = member::Fate::Gone;
-                None
-            }
-            Ok(Opened::Blank(blank)) => match blank.create(Identity::of(CLUSTER, id(member)), Promise::default(), Vec::new()) {
-                Ok(store) => Some(store),
-                Err(fault) => {
-                    self.start_failed(member, &fault);
-                    None
-                }
-            },
-            Err(error) => {
-                self.open_failed(member, &error);
-                None
-            }
-        }
-    }
-
-    fn open_failed(&mut self, member: usize, error: &OpenError) {
-        match error {
-            OpenError::Fault(fault)
-            | OpenError::Log(RecoveryError::Fault(fault))
-            | OpenError::Snapshot(SnapshotError::Fault(fault)) => self.start_failed(member, fault),
-            // It says which file is damaged, and stays away until it is mended by hand.
-            OpenError::Log(_) if self.members[member].damaged => {
-                self.trace.note(self.now, 20, || format!("m{} stays away: {error}", member + 1));
-                self.members[member].fate = member::Fate::Gone;
-            }
-            // Nothing was damaged that had been synced.
-            other => self.violate(Invariant::SyncedBeforeSaid, format!("member {} cannot start: {other}", member + 1)),
-        }
-    }
-
-    fn start_failed(&mut self, member: usize, fault: &storage::Fault) {
+    pub(crate) fn start_failed(&mut self, member: usize, fault: &storage::Fault) {
         let cause = self.members[member].disk.cause();
         match cause {
             Some(Cause::Dark) => self.fault(Fault::CrashInRecovery, || format!("m{}: {fault}", member + 1)),
@@ -84,56 +41,27 @@ impl World {
         self.crash(member, !matches!(cause, Some(Cause::Read | Cause::Write)));
     }
 
-    fn recover_machine(&mut self, member: usize, store: &Store<SimDisk>) -> Option<Map> {
-        let Some(newest) = &store.newest else {
-            let mut machine = Map::new();
-            machine.watch(member, self.ghost.clone());
-            return Some(machine);
-        };
-        self.restore(member, newest)
+    fn recover_machine(&mut self, member: usize, store: &mut P::Store) -> Option<Map> {
+        match store.read_newest() {
+            Ok(Some(chunks)) => self.restore(member, chunks),
+            Ok(None) => Some(self.watched(member, P::new_machine(&self.plan.config))),
+            Err(error) => {
+                self.snapshot_failed(member, &error);
+                None
+            }
+        }
     }
 
-    fn begin_life(&mut self, member: usize, store: Store<SimDisk>, machine: Map) {
-        let Store { recovered, log, newest, snapshots, lock, .. } = store;
-        let found = Found {
-            promise: recovered.promise,
-            base: recovered.base,
-            terms: recovered.terms.clone(),
-            last: recovered.last,
-            applied: machine.applied(),
-        };
+    fn begin_life(&mut self, member: usize, store: P::Store, mut found: Found, machine: Map) {
+        found.applied = machine.applied();
         self.ghost.borrow_mut().started(member, &found);
-        let everybody = Configuration::of((0..self.members.len()).map(id));
-        let configuration = newest.as_ref().map_or(everybody, |newest| newest.snapshot().configuration.clone());
+        let configuration = found.configuration.clone().unwrap_or_else(|| self.plan.configuration());
         let now = self.members[member].clock.read(self.now);
-        let recovered = raft::Recovered {
-            promise: recovered.promise,
-            base: recovered.base,
-            terms: recovered.terms,
-            last: recovered.last,
-            applied: machine.applied(),
-            configuration: configuration.clone(),
-        };
-        let seed = self.members[member].chance.draw();
-        // Damage at the very end of a log looks like a torn tail. Whoever mends a disk tells its member to abstain.
-        let config = raft::Config { abstains: self.members[member].damaged, ..self.plan.config_of(member) };
-        let raft = Raft::new(config, recovered, seed, now);
-        self.ghost.borrow_mut().check_commit(member, raft.committed());
-        let watched = Watched::new(raft, member, self.ghost.clone());
-        let replica = Replica::new(id(member), watched, machine, World::codec(), configuration, self.plan.replica.clone());
-        self.members[member].process = Some(Process {
-            replica,
-            reader: log.reader(),
-            log,
-            snapshots,
-            newest,
-            jobs: VecDeque::new(),
-            work: Work::Idle,
-            taking: None,
-            arrived: None,
-            receiving: BTreeMap::new(),
-            _lock: lock,
-        });
+        let core = P::begin(self, member, &found, &configuration, now);
+        self.ghost.borrow_mut().check_commit(member, core.committed());
+        let watched = Watched::new(core, member, self.ghost.clone());
+        let replica = Replica::new(id(member), watched, machine, P::codec(), configuration, self.plan.replica.clone());
+        self.members[member].process = Some(Process { replica, store, jobs: VecDeque::new(), work: Work::Idle, arrived: None });
         let it = &mut self.members[member];
         it.life += 1;
         it.joined = true;
@@ -141,20 +69,17 @@ impl World {
         it.spins = 0;
         let life = it.life;
         self.trace.note(self.now, (member as u64) << 8 | 9, || {
-            let Promise { epoch, vote, committed, .. } = found.promise;
-            let vote = vote.map_or_else(|| "its vote not given".to_owned(), |vote| format!("its vote given to m{vote}"));
-            format!(
-                "m{} starts its life {life} in term {epoch}, {vote}, knowing of {committed} committed entries, with a log from {} to {} and a \
-                 snapshot of {}",
-                member + 1,
-                found.base,
-                found.last,
-                found.applied
-            )
+            format!("m{} starts its life {life} {}", member + 1, P::describe_start(&found))
         });
-        self.begin_links(member);
+        P::begin_links(self, member);
         self.schedule_wake(member);
         self.loop_crash(member);
+    }
+
+    /// The ghost hears of everything that this machine applies.
+    pub(crate) fn watched(&self, member: usize, mut machine: Map) -> Map {
+        machine.watch(member, self.ghost.clone());
+        machine
     }
 
     /// In a crash loop a process dies soon after its start.
@@ -183,9 +108,10 @@ impl World {
         let it = &mut self.members[member];
         it.paused = false;
         // Whoever was sending a snapshot hears that it was not delivered.
-        let waiting = std::mem::take(&mut it.backlog).into_iter().filter(|occasion| matches!(occasion, Occasion::Ship(_)));
-        for shipment in waiting.collect::<Vec<_>>() {
-            self.after(Duration::from_millis(1), shipment);
+        let outlives = |occasion: &Occasion<P>| matches!(occasion, Occasion::Link(happening) if happening.outlives_process());
+        let waiting = std::mem::take(&mut it.backlog).into_iter().filter(outlives);
+        for happening in waiting.collect::<Vec<_>>() {
+            self.after(Duration::from_millis(1), happening);
         }
         let it = &mut self.members[member];
         it.wake_at = Instant::NEVER;
@@ -193,7 +119,7 @@ impl World {
             format!("m{} is down; {} unsynced sectors and {} names are lost", member + 1, losses.sectors, losses.names)
         });
         if lived {
-            self.hang_up(member);
+            P::hang_up(self, member);
         }
         if self.members[member].fate == member::Fate::Fine {
             let after = self.downtime(member);
@@ -205,7 +131,7 @@ impl World {
     pub(crate) fn note_mended(&mut self, member: usize) {
         let it = &mut self.members[member];
         if let Some(process) = &it.process {
-            it.damaged &= process.replica.consensus().raft().abstains();
+            it.damaged &= P::abstains(process.replica.consensus().core());
         }
     }
 
@@ -242,7 +168,7 @@ impl World {
         }
     }
 
-    pub(crate) fn process(&mut self, member: usize) -> &mut Process {
+    pub(crate) fn process(&mut self, member: usize) -> &mut Process<P> {
         self.members[member].process.as_mut().expect("whose disk is at work lives")
     }
 }

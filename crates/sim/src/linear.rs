@@ -1,7 +1,7 @@
 //! Whether what clients were told looks as if each operation had happened at one moment between its call and its answer.
 //!
-//! Answers carry the index at which they hold, and the committed log is one order of all writes. So nothing has to be searched for
-//! (deciding linearizability in general takes exponential time): the operations are replayed in the order of their indexes, every
+//! Answers carry the place at which they hold, and the committed log is one order of all writes. So nothing has to be searched for
+//! (deciding linearizability in general takes exponential time): the operations are replayed in the order of their places, every
 //! answer is compared with the model, and one sweep over time shows whether the order contradicts it. A write whose outcome no
 //! client learned is settled from the ghost's log.
 
@@ -21,14 +21,14 @@ pub(crate) struct Done {
     pub(crate) answered: Instant,
     /// What the register was said to hold; `None` if its client did not learn it.
     pub(crate) held: Option<u64>,
-    /// The index at which it took effect: of a write, its entry; of a read, the last entry that it saw.
-    pub(crate) index: u64,
+    /// The place at which it took effect: of a write, its entry; of a read, the last entry that it saw.
+    pub(crate) place: u64,
 }
 
 /// The first contradiction, in plain words.
 pub(crate) fn check(mut operations: Vec<Done>) -> Result<(), String> {
-    // A read comes after the write at its index.
-    operations.sort_unstable_by_key(|done| (done.index, done.change.is_none(), done.called, done.op));
+    // A read comes after the write at its place.
+    operations.sort_unstable_by_key(|done| (done.place, done.change.is_none(), done.called, done.op));
     replay(&operations)?;
     sweep(&operations)
 }
@@ -40,8 +40,8 @@ fn replay(operations: &[Done]) -> Result<(), String> {
         if let Some(held) = done.held
             && held != *register
         {
-            let (op, key, index) = (done.op, done.key, done.index);
-            return Err(format!("operation {op} was told that register {key} held {held} at {index}; it held {register}"));
+            let (op, key, place) = (done.op, done.key, done.place);
+            return Err(format!("operation {op} was told that register {key} held {held} at {place}; it held {register}"));
         }
         if let Some(change) = done.change {
             *register = machine::change(*register, change);
@@ -53,12 +53,12 @@ fn replay(operations: &[Done]) -> Result<(), String> {
 /// Nothing that was called after an answer may take effect before what was answered. From the last effect to the first: the
 /// earliest answer among those with later effects must not precede a call.
 fn sweep(operations: &[Done]) -> Result<(), String> {
-    // Reads at the same index may take effect in any order, so each group of equal effects is compared with later groups only.
+    // Reads at the same place may take effect in any order, so each group of equal effects is compared with later groups only.
     let mut earliest: Option<Done> = None;
     let mut group: Option<Done> = None;
     let mut at = None;
     for done in operations.iter().rev() {
-        let effect = (done.index, done.change.is_none());
+        let effect = (done.place, done.change.is_none());
         if at != Some(effect) {
             earliest = sooner(earliest, group.take());
             at = Some(effect);
@@ -68,7 +68,7 @@ fn sweep(operations: &[Done]) -> Result<(), String> {
         {
             return Err(format!(
                 "operation {} took effect at {}, before operation {} at {}, but was called at {} when that had been answered at {}",
-                done.op, done.index, later.op, later.index, done.called, later.answered
+                done.op, done.place, later.op, later.place, done.called, later.answered
             ));
         }
         group = sooner(group, Some(*done));
@@ -87,7 +87,7 @@ fn sooner(one: Option<Done>, other: Option<Done>) -> Option<Done> {
 mod tests {
     use super::*;
 
-    fn done(op: u64, change: Option<u64>, called: u64, answered: u64, held: u64, index: u64) -> Done {
+    fn done(op: u64, change: Option<u64>, called: u64, answered: u64, held: u64, place: u64) -> Done {
         Done {
             op,
             key: 1,
@@ -95,7 +95,7 @@ mod tests {
             called: Instant::from_nanos(called),
             answered: Instant::from_nanos(answered),
             held: Some(held),
-            index,
+            place,
         }
     }
 

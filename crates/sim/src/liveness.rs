@@ -6,10 +6,11 @@
 
 use crate::invariant::Invariant;
 use crate::member::Fate;
+use crate::subject::Subject;
 use crate::topology::shuffle;
 use crate::workload::Call;
 use crate::world::{Occasion, Phase, World};
-use consensus::Role;
+use consensus::{Consensus, Position, Role};
 use std::time::Duration;
 
 /// How a member outside the core takes part from now on.
@@ -29,10 +30,10 @@ enum Outside {
     Full,
 }
 
-impl World {
+impl<P: Subject> World<P> {
     /// Heals a core and waits until it has found itself. False if an invariant was violated.
     pub(crate) fn prove_liveness(&mut self) -> bool {
-        let timeout = self.plan.raft.election_timeout;
+        let timeout = P::election_timeout(&self.plan.config);
         let core = self.choose_core();
         let outside = self.draw_outside(&core);
         self.heal(&core, &outside);
@@ -87,7 +88,7 @@ impl World {
     }
 
     fn draw_outside(&mut self, core: &[usize]) -> Vec<Outside> {
-        let draw = |world: &mut World, member: usize| {
+        let draw = |world: &mut World<P>, member: usize| {
             if core.contains(&member) {
                 return Outside::Full;
             }
@@ -181,12 +182,17 @@ impl World {
             let seen = &ghost.members[member];
             let follows = match seen.role {
                 Role::Leader => member == leader,
-                Role::Follower { leader: followed } => followed == Some(ghost.members[leader].id),
+                Role::Follower { leader: followed } | Role::Learner { leader: followed } => {
+                    followed == Some(ghost.members[leader].id)
+                }
                 _ => false,
             };
             seen.alive && follows && seen.term == ghost.members[leader].term
         };
-        core.iter().all(follow).then_some(leader)
+        let serves = |&member: &usize| {
+            self.members[member].process.as_ref().is_some_and(|process| process.replica.consensus().core().serving())
+        };
+        core.iter().all(|member| follow(member) && serves(member)).then_some(leader)
     }
 
     fn describe(&self, member: usize) -> String {
@@ -237,12 +243,10 @@ impl World {
     }
 
     fn check_agreement(&mut self, core: &[usize]) {
-        let states: Vec<(u64, u64)> = core
+        let states: Vec<(Position, u64)> = core
             .iter()
             .filter_map(|&member| self.members[member].process.as_ref())
-            .map(|process| {
-                (consensus::StateMachine::applied(process.replica.machine()).index, process.replica.machine().digest())
-            })
+            .map(|process| (consensus::StateMachine::applied(process.replica.machine()), process.replica.machine().digest()))
             .collect();
         if states.len() < core.len() || states.windows(2).any(|pair| pair[0] != pair[1]) {
             self.violate(Invariant::Liveness, format!("the members of a healed core differ: (applied, digest) {states:?}"));

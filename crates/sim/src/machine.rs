@@ -1,6 +1,5 @@
 //! A small map as state machine, which knows what it was given and can prove it.
 
-use crate::ghost::SharedGhost;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use consensus::{Instant, NodeId, Position, RestoreError, StateMachine, Wall};
 use std::collections::BTreeMap;
@@ -42,7 +41,6 @@ pub(crate) enum Response {
 }
 
 /// Registers that only applied commands change.
-#[derive(Debug)]
 pub(crate) struct Map {
     /// Shared with snapshots in progress; copied when it changes under one.
     registers: Rc<BTreeMap<u16, u64>>,
@@ -50,7 +48,13 @@ pub(crate) struct Map {
     /// A hash over everything ever applied, in order.
     digest: u64,
     /// Whose machine this is, in the eyes of the ghost.
-    watcher: Option<(usize, SharedGhost)>,
+    watcher: Option<(usize, Rc<dyn Witness>)>,
+}
+
+/// Who hears of everything that is applied.
+pub(crate) trait Witness {
+    /// The machine of `member` applied (or skipped) what stands at `position`.
+    fn applied(&self, member: usize, position: Position, op: u64, digest: u64);
 }
 
 /// A snapshot in progress: the registers as they were, and the first not yet given.
@@ -75,8 +79,8 @@ impl Map {
     }
 
     /// From now on the ghost hears of everything that is applied.
-    pub(crate) fn watch(&mut self, member: usize, ghost: SharedGhost) {
-        self.watcher = Some((member, ghost));
+    pub(crate) fn watch(&mut self, member: usize, witness: Rc<dyn Witness>) {
+        self.watcher = Some((member, witness));
     }
 
     /// A hash over everything ever applied, in order.
@@ -85,8 +89,8 @@ impl Map {
     }
 
     fn tell(&self, op: u64) {
-        if let Some((member, ghost)) = &self.watcher {
-            ghost.borrow_mut().machine_applied(*member, self.applied, op, self.digest);
+        if let Some((member, witness)) = &self.watcher {
+            witness.applied(*member, self.applied, op, self.digest);
         }
     }
 }

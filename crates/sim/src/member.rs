@@ -1,21 +1,20 @@
 //! One member: its process while it lives, and what outlives it.
 
 use crate::clock::Clock;
-use crate::codec::MapCodec;
 use crate::disk::SimDisk;
 use crate::machine::Map;
+use crate::subject::{Arrived, Subject};
 use crate::watch::Watched;
 use consensus::{Chance, Entry, Instant, Position, Reader, Snapshot, Ticket};
 use replica::Replica;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
-use storage::{DurableSnapshot, Log, LogReader, SealedSnapshot, SnapshotWriter, Snapshots};
 
 /// A member, whether or not its process lives.
-pub(crate) struct Member {
+pub(crate) struct Member<P: Subject> {
     pub(crate) disk: SimDisk,
     pub(crate) clock: Clock,
-    pub(crate) process: Option<Process>,
+    pub(crate) process: Option<Process<P>>,
     /// Counts its processes.
     pub(crate) life: u64,
     pub(crate) fate: Fate,
@@ -23,7 +22,7 @@ pub(crate) struct Member {
     pub(crate) joined: bool,
     /// Until when its process stands still, and what waits for it meanwhile.
     pub(crate) paused: bool,
-    pub(crate) backlog: VecDeque<crate::world::Occasion>,
+    pub(crate) backlog: VecDeque<crate::world::Occasion<P>>,
     /// When it is to be woken next.
     pub(crate) wake_at: Instant,
     /// How long its syncs take now.
@@ -43,7 +42,7 @@ pub(crate) struct Member {
     pub(crate) spins: u32,
 }
 
-impl Member {
+impl<P: Subject> Member<P> {
     /// Whether it keeps what it synced, and may vote.
     pub(crate) fn is_sound(&self) -> bool {
         !self.wiped && !self.damaged && self.fate == Fate::Fine
@@ -60,32 +59,23 @@ pub(crate) enum Fate {
 }
 
 /// A process: the replica and the parts of its storage, as the server runs them.
-pub(crate) struct Process {
-    pub(crate) replica: Replica<Watched, Map, MapCodec>,
-    pub(crate) log: Log<SimDisk>,
-    pub(crate) reader: LogReader<SimDisk>,
-    pub(crate) snapshots: Snapshots<SimDisk>,
-    pub(crate) newest: Option<DurableSnapshot<SimDisk>>,
+pub(crate) struct Process<P: Subject> {
+    pub(crate) replica: Replica<Watched<P>, Map, P::Codec>,
+    pub(crate) store: P::Store,
     /// What the log's thread has not picked up yet.
-    pub(crate) jobs: VecDeque<Job>,
+    pub(crate) jobs: VecDeque<Job<P>>,
     /// What it is about.
     pub(crate) work: Work,
-    /// The snapshot that is being taken.
-    pub(crate) taking: Option<(Position, SnapshotWriter<SimDisk>)>,
-    /// The last shipment of a snapshot from each peer that has begun to arrive.
-    pub(crate) receiving: BTreeMap<usize, u64>,
     /// The snapshot that arrived and was not yet decided upon.
-    pub(crate) arrived: Option<SealedSnapshot<SimDisk>>,
-    /// Held while the process lives.
-    pub(crate) _lock: crate::disk::SimFile,
+    pub(crate) arrived: Option<Arrived<P>>,
 }
 
 /// Work for the log's thread, in order.
-pub(crate) enum Job {
+pub(crate) enum Job<P: Subject> {
     /// Write, and sync with whatever else waits.
     Persist(consensus::Persist),
-    /// Put a snapshot that arrived into force.
-    Install(SealedSnapshot<SimDisk>),
+    /// Put a snapshot that arrived into force, and these entries with it.
+    Install(Arrived<P>, Vec<Entry>),
     /// Cut the log up to an index.
     Cut(u64),
 }

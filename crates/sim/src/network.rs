@@ -1,9 +1,9 @@
-//! The network between the members: what passes, when it arrives, and which links seem to stand.
+//! The network between the members: what passes, and when it arrives. Which links seem to stand is a matter of each protocol.
 
 use consensus::{Chance, Instant};
 use std::time::Duration;
 
-/// All paths between members. A path is directed; a link has two ends, each of which has its own idea of it.
+/// All paths between members.
 #[derive(Debug)]
 pub(crate) struct Network {
     members: usize,
@@ -11,31 +11,12 @@ pub(crate) struct Network {
     chance: Chance,
 }
 
-/// From one member to another.
+/// From one member to another. A path is directed.
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
     /// For how many reasons nothing passes.
     cuts: u32,
     pub(crate) weather: Weather,
-    /// When the last message of each stream arrives, so that the next does not overtake it.
-    last: [Instant; 2],
-    /// What the receiving end believes of the link: the sender's life, or that it does not stand.
-    pub(crate) view: View,
-    /// Counts how often the receiving end was told that the link is gone: what was sent before must not arrive after.
-    pub(crate) losses: u64,
-}
-
-/// What one end believes of a link.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum View {
-    /// Nothing was reported yet.
-    Unknown,
-    /// It stands, to the peer's process of this life.
-    Up(u64),
-    /// It was reported lost.
-    Lost,
-    /// It was reported refused.
-    Refused,
 }
 
 /// How a path treats what passes.
@@ -58,15 +39,6 @@ impl Weather {
     pub(crate) fn fair(low: Duration, high: Duration) -> Weather {
         Weather { delay: (low, high), drop: 0, duplicate: 0, reorder: 0, tail: 0 }
     }
-}
-
-/// Messages travel by two streams, as between etcd's members: neither waits for the other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stream {
-    /// Appends.
-    Appends,
-    /// Everything else.
-    Others,
 }
 
 /// What becomes of a message.
@@ -93,7 +65,7 @@ const MILLION: u64 = 1_000_000;
 
 impl Network {
     pub(crate) fn new(members: usize, weather: Weather, chance: Chance) -> Network {
-        let path = Path { cuts: 0, weather, last: [Instant::ZERO; 2], view: View::Unknown, losses: 0 };
+        let path = Path { cuts: 0, weather };
         Network { members, paths: vec![path; members * members], chance }
     }
 
@@ -133,10 +105,11 @@ impl Network {
         path.weather = weather;
     }
 
-    /// What becomes of a message that leaves now.
-    pub(crate) fn send(&mut self, now: Instant, from: usize, to: usize, stream: Stream) -> Fate {
+    /// What becomes of a message that leaves now. `last` is when the last one of its stream arrives, so that it does not overtake
+    /// that.
+    pub(crate) fn send(&mut self, now: Instant, from: usize, to: usize, last: &mut Instant) -> Fate {
         let chance = &mut self.chance;
-        let path = &mut self.paths[from * self.members + to];
+        let path = &self.paths[from * self.members + to];
         if path.cuts > 0 {
             return Fate::Cut;
         }
@@ -155,7 +128,6 @@ impl Network {
             // It is late alone: what follows does not wait for it.
             now + delay
         } else {
-            let last = &mut path.last[stream as usize];
             *last = (*last).max(now + delay);
             *last
         };
@@ -179,18 +151,18 @@ mod tests {
     fn in_fair_weather_messages_keep_their_order() {
         let weather = Weather::fair(Duration::from_micros(10), Duration::from_millis(9));
         let mut network = Network::new(2, weather, Chance::new(5));
-        let mut last = Instant::ZERO;
+        let (mut last, mut before) = (Instant::ZERO, Instant::ZERO);
         for step in 0..1_000 {
-            let Fate::Arrives { at, again: None, .. } = network.send(Instant::from_nanos(step), 0, 1, Stream::Others) else {
+            let Fate::Arrives { at, again: None, .. } = network.send(Instant::from_nanos(step), 0, 1, &mut last) else {
                 panic!()
             };
-            assert!(at >= last);
-            last = at;
+            assert!(at >= before);
+            before = at;
         }
         network.cut(0, 1);
         network.cut(0, 1);
         network.mend(0, 1);
-        assert_eq!(network.send(Instant::ZERO, 0, 1, Stream::Others), Fate::Cut);
+        assert_eq!(network.send(Instant::ZERO, 0, 1, &mut last), Fate::Cut);
         assert!(network.passes(1, 0) && !network.connects(0, 1));
     }
 }

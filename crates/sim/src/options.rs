@@ -10,8 +10,10 @@ pub struct SimOptions {
     pub protocol: Protocol,
     /// From which everything follows.
     pub seed: u64,
-    /// How many members. At least one, at most 64.
+    /// How many members whose votes count. At least one; with the observers, at most 64.
     pub members: usize,
+    /// How many more are never counted.
+    pub observers: usize,
     /// Simulated seconds of chaos; the liveness phase comes on top.
     pub seconds: u64,
     /// Mechanisms to switch off, to see the harm.
@@ -30,6 +32,7 @@ impl SimOptions {
             protocol: Protocol::Raft,
             seed,
             members: 5,
+            observers: 0,
             seconds: 60,
             off: Vec::new(),
             trace: false,

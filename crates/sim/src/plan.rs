@@ -2,15 +2,20 @@
 
 use crate::fault::Fault;
 use crate::network::Weather;
-use crate::options::{Mechanism, SimOptions};
-use consensus::{Chance, Instant, NodeId};
+use crate::options::SimOptions;
+use crate::subject::Subject;
+use crate::world::id;
+use consensus::{Chance, Configuration, Instant};
 use std::time::Duration;
 use storage::LogOptions;
 
 /// A scenario.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Plan<P: Subject> {
+    /// All of them, observers included.
     pub(crate) members: usize,
+    /// So many of them, the last, are never counted.
+    pub(crate) observers: usize,
     /// When the chaos ends.
     pub(crate) chaos_until: Instant,
     /// Classes of faults that this seed has switched on (swarm testing: a random subset each time finds more than all at once).
@@ -21,7 +26,7 @@ pub(crate) struct Plan {
     pub(crate) fair: Weather,
     /// How long a sync takes.
     pub(crate) sync: (Duration, Duration),
-    pub(crate) raft: raft::Config,
+    pub(crate) config: P::Config,
     pub(crate) replica: replica::Options,
     pub(crate) log: LogOptions,
     pub(crate) snapshots_kept: usize,
@@ -47,28 +52,24 @@ pub(crate) struct Load {
     pub(crate) patience: Duration,
 }
 
-/// Faults that clocks make. Lease reads trust clocks, so seeds with lease reads do without.
-const CLOCK_FAULTS: [Fault; 3] = [Fault::ClockDrift, Fault::ClockJump, Fault::ClockFreeze];
-
 /// Faults that are consequences of others and cannot be switched on.
 const CONSEQUENCES: [Fault; 2] = [Fault::LostWrites, Fault::LostName];
 
-impl Plan {
-    pub(crate) fn new(options: &SimOptions, chance: &mut Chance) -> Plan {
-        let lease_reads = options.is_on(Mechanism::LeaseReads) && chance.one_in(1, 4);
-        let mut raft = raft_config(options, lease_reads, chance);
+impl<P: Subject> Plan<P> {
+    pub(crate) fn new(options: &SimOptions, chance: &mut Chance) -> Plan<P> {
+        let mut config = P::draw_config(options, chance);
         let bursts = chance.below(3);
         let ballast = [8, 64, 64, 1_500][chance.below(4) as usize];
-        raft.message_bytes_max = [1 << 20, 4_000, 600][chance.below(3) as usize];
+        P::settle_config(&mut config, chance);
         Plan {
-            members: options.members,
+            members: options.members + options.observers,
+            observers: options.observers,
             chaos_until: Instant::ZERO + Duration::from_secs(options.seconds),
-            enabled: swarm(lease_reads, chance),
+            enabled: swarm::<P>(&config, chance),
             gap: Duration::from_millis([150, 300, 1_000, 3_000][chance.below(4) as usize]),
             fair: fair_weather(chance),
             sync: [(50, 200), (500, 3_000), (5_000, 20_000)]
                 .map(|(low, high)| (Duration::from_micros(low), Duration::from_micros(high)))[chance.below(3) as usize],
-            raft,
             replica: replica_options(options, chance),
             log: LogOptions {
                 segment_bytes: [16 << 10, 64 << 10, 256 << 10][chance.below(3) as usize],
@@ -86,7 +87,8 @@ impl Plan {
                 ballast,
                 patience: Duration::from_millis(500 + chance.below(9_500)),
             },
-            drift: if lease_reads { 4 } else { 50 },
+            drift: P::drift(&config),
+            config,
         }
     }
 
@@ -94,39 +96,22 @@ impl Plan {
         self.enabled.contains(&fault)
     }
 
-    pub(crate) fn config_of(&self, member: usize) -> raft::Config {
-        raft::Config { id: NodeId(member as u64 + 1), ..self.raft.clone() }
+    /// Everybody: those who count, and those who do not.
+    pub(crate) fn configuration(&self) -> Configuration {
+        let voters = self.members - self.observers;
+        Configuration { learners: (voters..self.members).map(id).collect(), ..Configuration::of((0..voters).map(id)) }
     }
 }
 
 /// Each class is on in half of the seeds; but a seed with too few is no test.
-fn swarm(lease_reads: bool, chance: &mut Chance) -> Vec<Fault> {
-    let usable = |fault: &&Fault| !(CONSEQUENCES.contains(fault) || lease_reads && CLOCK_FAULTS.contains(fault));
+fn swarm<P: Subject>(config: &P::Config, chance: &mut Chance) -> Vec<Fault> {
+    let usable = |fault: &&Fault| !CONSEQUENCES.contains(fault) && P::suits(config, **fault);
     loop {
         let drawn: Vec<Fault> = Fault::ALL.iter().filter(usable).copied().filter(|_| chance.one_in(1, 2)).collect();
         if drawn.len() >= 6 {
             return drawn;
         }
     }
-}
-
-fn raft_config(options: &SimOptions, lease_reads: bool, chance: &mut Chance) -> raft::Config {
-    let mut config = raft::Config::new(NodeId(1));
-    config.pre_vote = options.is_on(Mechanism::PreVote);
-    config.check_quorum = options.is_on(Mechanism::CheckQuorum);
-    config.vote_lease = options.is_on(Mechanism::Lease);
-    config.early_election = options.is_on(Mechanism::EarlyElection);
-    config.lease_reads = lease_reads;
-    config.inflight_messages_max = [512, 16, 2][chance.below(3) as usize];
-    config.inflight_bytes_max = [8 << 20, 8 << 10][chance.below(2) as usize];
-    config.cache_bytes_max = [32 << 20, 16 << 10, 1 << 10][chance.below(3) as usize];
-    config.uncommitted_bytes_max = [64 << 20, 32 << 10][chance.below(2) as usize];
-    config.apply_bytes_max = [1 << 20, 2 << 10][chance.below(2) as usize];
-    #[cfg(feature = "mutants")]
-    if let Some(crate::options::Mutant::Raft(mutant)) = options.mutant {
-        config.mutant = Some(mutant);
-    }
-    config
 }
 
 fn replica_options(options: &SimOptions, chance: &mut Chance) -> replica::Options {

@@ -2,7 +2,9 @@
 
 use crate::fault::Tally;
 use crate::invariant::{Invariant, Violation};
-use crate::options::SimOptions;
+use crate::on_raft::Raft;
+use crate::options::{Protocol, SimOptions};
+use crate::subject::Subject;
 use crate::world::World;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -29,7 +31,13 @@ pub struct Outcome {
 
 /// Runs one seed: chaos, then calm, then the check of what clients were told.
 pub fn run(options: &SimOptions) -> Outcome {
-    let mut world = World::new(options);
+    match options.protocol {
+        Protocol::Raft => play::<Raft>(options),
+    }
+}
+
+fn play<P: Subject>(options: &SimOptions) -> Outcome {
+    let mut world = World::<P>::new(options);
     let mut operations = 0;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let until = world.plan.chaos_until;

@@ -5,6 +5,7 @@ use crate::invariant::Invariant;
 use crate::linear::{self, Done};
 use crate::machine::{Change, Command, Response};
 use crate::plan::Load;
+use crate::subject::Subject;
 use consensus::{Chance, Instant, Position};
 use replica::{Answer, Refusal};
 
@@ -43,7 +44,7 @@ enum Outcome {
     /// It did not, yet.
     Open,
     /// The client was told what the register held, and where that was so.
-    Told { at: Instant, held: u64, index: u64 },
+    Told { at: Instant, held: u64, place: u64 },
     /// It was refused.
     Refused(Refusal),
     /// The client gave up.
@@ -142,18 +143,21 @@ impl Workload {
     }
 
     /// A member answered. The client, if it waited for this and now waits for nothing more.
-    pub(crate) fn answered(
+    pub(crate) fn answered<P: Subject>(
         &mut self,
         member: usize,
         now: Instant,
         op: u64,
         answer: &Answer<Response>,
-        ghost: &mut Ghost,
+        ghost: &mut Ghost<P>,
     ) -> Option<usize> {
         let operation = &mut self.operations[op as usize];
         let client = operation.client;
-        let told =
-            |position: &Position, Response::Held(held): &Response| Outcome::Told { at: now, held: *held, index: position.index };
+        // Whether anything was ever appended there is checked below.
+        let told = |position: &Position, Response::Held(held): &Response, ghost: &Ghost<P>| {
+            let place = ghost.histories.place(*position).unwrap_or(0);
+            Outcome::Told { at: now, held: *held, place }
+        };
         match answer {
             Answer::Applied(position, _) => ghost.check_answer(op, *position),
             Answer::Read(position, _) => ghost.check_read(member, operation.floor, *position),
@@ -165,7 +169,7 @@ impl Workload {
         operation.outcome = match answer {
             Answer::Applied(position, response) | Answer::Read(position, response) => {
                 self.answered += 1;
-                told(position, response)
+                told(position, response, ghost)
             }
             Answer::Refused(why) => {
                 self.member[client] = self.chance.below(ghost.members.len() as u64) as usize;
@@ -205,7 +209,7 @@ impl Workload {
     }
 
     /// After the run: is what clients were told one story? How many operations tell it?
-    pub(crate) fn check(&self, ghost: &mut Ghost) -> u64 {
+    pub(crate) fn check<P: Subject>(&self, ghost: &mut Ghost<P>) -> u64 {
         for (op, operation) in (0..).zip(&self.operations) {
             check_refusal(op, operation, ghost);
         }
@@ -220,23 +224,23 @@ impl Workload {
 
 /// What a refusal promised is kept: "nothing was done". (After a change of leaders nothing is promised: what was forwarded may still
 /// be on its way to a member that comes to lead again.)
-fn check_refusal(op: u64, operation: &Operation, ghost: &mut Ghost) {
+fn check_refusal<P: Subject>(op: u64, operation: &Operation, ghost: &mut Ghost<P>) {
     if operation.outcome != Outcome::Refused(Refusal::TooManyRequests) {
         return;
     }
-    if let Some(index) = ghost.committed_at(op) {
-        let what = format!("operation {op} was refused as one too many, and was committed at {index}");
+    if let Some(place) = ghost.committed_at(op) {
+        let what = format!("operation {op} was refused as one too many, and was committed at place {place}");
         ghost.violate(Invariant::AnswersSurvive, what);
     }
 }
 
 /// An operation that took effect; of those whose clients do not know, the ghost does.
-fn done(op: u64, operation: &Operation, ghost: &Ghost) -> Option<Done> {
+fn done<P: Subject>(op: u64, operation: &Operation, ghost: &Ghost<P>) -> Option<Done> {
     let Operation { key, change, called, outcome, .. } = *operation;
-    let (answered, held, index) = match (outcome, change) {
-        (Outcome::Told { at, held, index }, _) => (at, Some(held), index),
+    let (answered, held, place) = match (outcome, change) {
+        (Outcome::Told { at, held, place }, _) => (at, Some(held), place),
         (_, Some(_)) => (Instant::NEVER, None, ghost.committed_at(op)?),
         (_, None) => return None,
     };
-    Some(Done { op, key, change, called, answered, held, index })
+    Some(Done { op, key, change, called, answered, held, place })
 }

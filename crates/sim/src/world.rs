@@ -2,38 +2,38 @@
 
 use crate::agenda::Agenda;
 use crate::fault::{Fault, Tally};
-use crate::ghost::{Ghost, Rules, SharedGhost};
+use crate::ghost::{Ghost, SharedGhost};
 use crate::invariant::{Invariant, Violation};
 use crate::member::{Done, Fate, Member};
 use crate::network::Network;
 use crate::options::SimOptions;
 use crate::plan::Plan;
-use crate::ship::Shipment;
+use crate::subject::{Happening, Subject};
 use crate::topology::Cuts;
 use crate::trace::Trace;
 use crate::workload::{Call, Workload};
 use crate::{clock::Clock, disk::SimDisk};
 use consensus::{Chance, Instant, NodeId};
-use raft::Message;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// Everything.
-pub(crate) struct World {
-    pub(crate) plan: Plan,
+pub(crate) struct World<P: Subject> {
+    pub(crate) plan: Plan<P>,
     pub(crate) now: Instant,
-    pub(crate) agenda: Agenda<Occasion>,
-    pub(crate) members: Vec<Member>,
+    pub(crate) agenda: Agenda<Occasion<P>>,
+    pub(crate) members: Vec<Member<P>>,
     pub(crate) network: Network,
-    pub(crate) ghost: SharedGhost,
+    pub(crate) net: P::Net,
+    pub(crate) ghost: SharedGhost<P>,
     pub(crate) workload: Workload,
     pub(crate) trace: Trace,
     pub(crate) faults: Tally,
     pub(crate) chance: Chance,
     pub(crate) phase: Phase,
     /// Reused by every event.
-    pub(crate) effects: crate::driver::Effects,
+    pub(crate) effects: crate::driver::Effects<P>,
     /// Members whose disks were wiped or damaged: never more than a minority.
     pub(crate) victims: Vec<usize>,
     /// Clients have stopped to call.
@@ -56,23 +56,15 @@ pub(crate) enum Phase {
 
 /// Something that happens.
 #[derive(Debug)]
-pub(crate) enum Occasion {
+pub(crate) enum Occasion<P: Subject> {
     /// A process is started.
     Start { member: usize },
     /// A timer of a process has run out.
     Wake { member: usize, life: u64 },
-    /// A message arrives.
-    Deliver { from: usize, to: usize, from_life: u64, losses: u64, message: Message },
-    /// One end of a link tries to connect.
-    Dial { at: usize, peer: usize, life: u64 },
-    /// One end of a link hears that it was closed by the other.
-    Hangup { at: usize, peer: usize, life: u64, peer_life: u64 },
-    /// One end of a link may have heard nothing for too long.
-    LinkTimeout { at: usize, peer: usize, life: u64 },
+    /// Something happens on a link.
+    Link(P::Happening),
     /// The disk of a process is done with something.
     Disk { member: usize, life: u64, done: Done },
-    /// A snapshot moves between two members.
-    Ship(Box<Shipment>),
     /// A client calls.
     ClientActs { client: usize },
     /// A client's calls reach a member.
@@ -106,17 +98,11 @@ pub(crate) enum Ending {
     TransferAgain(u32),
 }
 
-impl World {
-    pub(crate) fn new(options: &SimOptions) -> World {
+impl<P: Subject> World<P> {
+    pub(crate) fn new(options: &SimOptions) -> World<P> {
         let mut chance = Chance::new(options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);
         let plan = Plan::new(options, &mut chance);
-        let rules = Rules {
-            pre_vote: plan.raft.pre_vote,
-            check_quorum: plan.raft.check_quorum,
-            lease_reads: plan.raft.lease_reads,
-            election_timeout: plan.raft.election_timeout,
-        };
-        let ghost = Rc::new(RefCell::new(Ghost::new(options.seed, plan.members, rules)));
+        let ghost = Rc::new(RefCell::new(Ghost::new(options.seed, &plan)));
         let network = Network::new(plan.members, plan.fair, chance.fork());
         let workload = Workload::new(plan.load, plan.members, chance.fork());
         let members = (0..plan.members).map(|_| new_member(&plan, &mut chance)).collect();
@@ -125,6 +111,7 @@ impl World {
             agenda: Agenda::new(),
             members,
             network,
+            net: P::net(&plan),
             ghost,
             workload,
             trace: Trace::new(options.trace),
@@ -142,9 +129,9 @@ impl World {
     }
 
     fn begin(&mut self) {
-        let Plan { enabled, members, raft, .. } = &self.plan;
+        let Plan { enabled, members, config, .. } = &self.plan;
         let names: Vec<&str> = enabled.iter().map(|fault| fault.name()).collect();
-        let line = format!("{members} members; lease reads {}; what may go wrong: {}", raft.lease_reads, names.join(", "));
+        let line = format!("{members} members; {}; what may go wrong: {}", P::headline(config), names.join(", "));
         self.trace.note(self.now, 0, || line);
         for member in 0..self.members.len() {
             let after = self.chance.between(Duration::ZERO, Duration::from_millis(100));
@@ -174,7 +161,7 @@ impl World {
         true
     }
 
-    pub(crate) fn happen(&mut self, occasion: Occasion) {
+    pub(crate) fn happen(&mut self, occasion: Occasion<P>) {
         if let Some(member) = occasion.process()
             && self.members[member].paused
         {
@@ -184,12 +171,8 @@ impl World {
         match occasion {
             Occasion::Start { member } => self.start(member),
             Occasion::Wake { member, life } => self.on_wake(member, life),
-            Occasion::Deliver { from, to, from_life, losses, message } => self.on_deliver(from, to, from_life, losses, message),
-            Occasion::Dial { at, peer, life } => self.on_dial(at, peer, life),
-            Occasion::Hangup { at, peer, life, peer_life } => self.on_hangup(at, peer, life, peer_life),
-            Occasion::LinkTimeout { at, peer, life } => self.on_link_timeout(at, peer, life),
+            Occasion::Link(happening) => P::happen(self, happening),
             Occasion::Disk { member, life, done } => self.on_disk(member, life, done),
-            Occasion::Ship(shipment) => self.on_ship(shipment),
             Occasion::ClientActs { client } => self.on_client(client),
             Occasion::Called { member, life, calls } => self.on_called(member, life, calls),
             Occasion::ClientGivesUp { op } => self.on_give_up(op),
@@ -200,7 +183,7 @@ impl World {
         }
     }
 
-    pub(crate) fn after(&mut self, span: Duration, occasion: Occasion) {
+    pub(crate) fn after(&mut self, span: Duration, occasion: Occasion<P>) {
         self.agenda.put(self.now + span, occasion);
     }
 
@@ -232,14 +215,12 @@ impl World {
     }
 }
 
-impl Occasion {
+impl<P: Subject> Occasion<P> {
     /// The process that has to run for this to happen. It waits while that stands still.
     fn process(&self) -> Option<usize> {
         match self {
             Occasion::Wake { member, .. } | Occasion::Disk { member, .. } | Occasion::Called { member, .. } => Some(*member),
-            Occasion::Deliver { to, .. } => Some(*to),
-            Occasion::Dial { at, .. } | Occasion::Hangup { at, .. } | Occasion::LinkTimeout { at, .. } => Some(*at),
-            Occasion::Ship(shipment) => Some(shipment.waits_for()),
+            Occasion::Link(happening) => happening.process(),
             Occasion::Start { .. }
             | Occasion::ClientActs { .. }
             | Occasion::ClientGivesUp { .. }
@@ -259,7 +240,7 @@ pub(crate) fn place(id: NodeId) -> usize {
     id.0 as usize - 1
 }
 
-fn new_member(plan: &Plan, chance: &mut Chance) -> Member {
+fn new_member<P: Subject>(plan: &Plan<P>, chance: &mut Chance) -> Member<P> {
     let local = Instant::ZERO + chance.between(Duration::from_secs(1), Duration::from_secs(100_000));
     let rate = 1_000_000 + chance.below(2 * plan.drift * 1_000 + 1) - plan.drift * 1_000;
     Member {

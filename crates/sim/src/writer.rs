@@ -4,14 +4,15 @@ use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::machine::Map;
 use crate::member::{Done, Job, Work};
+use crate::subject::{Store, Subject};
 use crate::world::World;
 use bytes::Bytes;
-use consensus::{Snapshot, StateMachine, Ticket};
+use consensus::{Entry, Snapshot, StateMachine, Ticket};
 use replica::Event;
 use std::time::Duration;
-use storage::{DurableSnapshot, SnapshotError};
+use storage::SnapshotError;
 
-impl World {
+impl<P: Subject> World<P> {
     /// The disk is done with something that a process waits for.
     pub(crate) fn on_disk(&mut self, member: usize, life: u64, done: Done) {
         if !self.lives(member, life) {
@@ -22,7 +23,7 @@ impl World {
             Done::Synced => self.end_work(member),
             Done::Fetched(reader, entries) => self.feed(member, Event::Fetched { reader, entries }),
             Done::ChunkWritten(position) => {
-                if self.process(member).taking.as_ref().is_some_and(|taking| taking.0 == position) {
+                if self.process(member).store.taking() == Some(position) {
                     self.feed(member, Event::SnapshotChunkWritten);
                 }
             }
@@ -40,17 +41,16 @@ impl World {
                     batch.push(persist);
                     if !matches!(process.jobs.front(), Some(Job::Persist(_))) {
                         process.work = Work::Syncing(batch.last().map_or(Ticket(0), |last| last.ticket));
-                        break process.log.write(&batch);
+                        break process.store.write(&batch);
                     }
                 }
                 Some(Job::Cut(upto)) => {
-                    let Some(newest) = &process.newest else { continue };
-                    let cut = process.log.cut(upto.min(newest.snapshot().position.index), newest);
+                    let cut = process.store.cut(upto);
                     if cut.is_err() {
                         break cut;
                     }
                 }
-                Some(install @ Job::Install(_)) => {
+                Some(install @ Job::Install(..)) => {
                     process.jobs.push_front(install);
                     process.work = Work::Installing;
                     break Ok(());
@@ -85,7 +85,7 @@ impl World {
     }
 
     fn end_sync(&mut self, member: usize, ticket: Ticket) {
-        if let Err(fault) = self.process(member).log.sync() {
+        if let Err(fault) = self.process(member).store.sync() {
             return self.disk_failed(member, &fault);
         }
         self.trace
@@ -95,48 +95,31 @@ impl World {
     }
 
     /// The replica decided for the snapshot that arrived: it comes after what was to be persisted before.
-    pub(crate) fn install(&mut self, member: usize) {
+    pub(crate) fn install(&mut self, member: usize, entries: Vec<Entry>) {
         match self.process(member).arrived.take() {
-            Some(sealed) => self.give_job(member, Job::Install(sealed)),
+            Some(arrived) => self.give_job(member, Job::Install(arrived, entries)),
             None => self
                 .violate(Invariant::SnapshotsAreWhole, format!("member {} installs a snapshot that never arrived", member + 1)),
         }
     }
 
     fn end_install(&mut self, member: usize) {
-        let kept = self.plan.snapshots_kept;
-        let process = self.process(member);
-        let Some(Job::Install(sealed)) = process.jobs.pop_front() else { unreachable!("the job stayed in front") };
-        let durable = match process.log.install(sealed) {
-            Ok(durable) => durable,
-            Err(fault) => return self.disk_failed(member, &fault),
+        let Some(Job::Install(arrived, entries)) = self.process(member).jobs.pop_front() else {
+            unreachable!("the job stayed in front")
         };
-        process.newest = Some(durable.clone());
-        if let Err(fault) = process.snapshots.remove_older(kept) {
-            return self.disk_failed(member, &fault);
-        }
-        let Some(machine) = self.restore(member, &durable) else { return };
-        let snapshot = durable.snapshot().clone();
+        let Some((snapshot, machine)) = P::install(self, member, arrived, entries) else { return };
         self.trace.note(self.now, (member as u64) << 8 | 5, || {
             format!("m{} installed the snapshot of {}", member + 1, snapshot.position)
         });
         self.feed(member, Event::Installed { snapshot, machine });
     }
 
-    /// The machine that a snapshot holds. `None` if the process did not survive reading it.
-    pub(crate) fn restore(&mut self, member: usize, durable: &DurableSnapshot<crate::disk::SimDisk>) -> Option<Map> {
-        let chunks = match read_all(durable) {
-            Ok(chunks) => chunks,
-            Err(error) => {
-                self.snapshot_failed(member, &error);
-                return None;
-            }
-        };
+    /// The machine that a snapshot holds, from its pieces. `None` if they hold none.
+    pub(crate) fn restore(&mut self, member: usize, chunks: Vec<Bytes>) -> Option<Map> {
         match Map::restore(&mut chunks.into_iter()) {
-            Ok(mut machine) => {
+            Ok(machine) => {
                 self.ghost.borrow_mut().restored(member, machine.applied(), machine.digest());
-                machine.watch(member, self.ghost.clone());
-                Some(machine)
+                Some(self.watched(member, machine))
             }
             Err(why) => {
                 self.violate(Invariant::SnapshotsAreWhole, format!("member {}: {why}", member + 1));
@@ -145,39 +128,22 @@ impl World {
         }
     }
 
-    pub(crate) fn write_snapshot(&mut self, member: usize, snapshot: Snapshot, chunk: &Bytes) {
-        let position = snapshot.position;
-        let process = self.process(member);
-        if process.taking.as_ref().is_none_or(|taking| taking.0 != position) {
-            match process.snapshots.take(snapshot) {
-                Ok(writer) => process.taking = Some((position, writer)),
-                Err(fault) => return self.disk_failed(member, &fault),
-            }
+    pub(crate) fn write_snapshot(&mut self, member: usize, snapshot: &Snapshot, chunk: &Bytes) {
+        if let Err(fault) = self.process(member).store.write_chunk(snapshot, chunk) {
+            return self.disk_failed(member, &fault);
         }
-        let (_, writer) = process.taking.as_mut().expect("begun above");
-        match writer.write(chunk) {
-            Ok(()) => {
-                let latency = self.chance.between(Duration::from_micros(10), Duration::from_millis(1));
-                self.disk_in(member, latency, Done::ChunkWritten(position));
-            }
-            Err(fault) => self.disk_failed(member, &fault),
-        }
+        let latency = self.chance.between(Duration::from_micros(10), Duration::from_millis(1));
+        self.disk_in(member, latency, Done::ChunkWritten(snapshot.position));
     }
 
     fn publish(&mut self, member: usize, snapshot: Snapshot) {
         let kept = self.plan.snapshots_kept;
-        let process = self.process(member);
-        let Some((_, writer)) = process.taking.take_if(|taking| taking.0 == snapshot.position) else { return };
-        let published = writer.finish().and_then(|sealed| sealed.publish()).and_then(|durable| {
-            process.snapshots.remove_older(kept)?;
-            Ok(durable)
-        });
-        match published {
-            Ok(durable) => {
-                let newest = process.newest.as_ref().map_or(0, |newest| newest.snapshot().position.index);
-                if snapshot.position.index > newest {
-                    process.newest = Some(durable);
-                }
+        let store = &mut self.process(member).store;
+        if store.taking() != Some(snapshot.position) {
+            return;
+        }
+        match store.publish(kept) {
+            Ok(()) => {
                 self.trace.note(self.now, (member as u64) << 8 | 6, || {
                     format!("m{} took a snapshot of {}", member + 1, snapshot.position)
                 });
@@ -217,14 +183,4 @@ impl World {
         let member = &mut self.members[member];
         member.chance.between(member.sync.0, member.sync.1) + std::mem::take(&mut member.stuck)
     }
-}
-
-/// All pieces of a snapshot.
-pub(crate) fn read_all(durable: &DurableSnapshot<crate::disk::SimDisk>) -> Result<Vec<Bytes>, SnapshotError> {
-    let mut reader = durable.read()?;
-    let mut chunks = Vec::new();
-    while let Some(chunk) = reader.next_chunk()? {
-        chunks.push(chunk);
-    }
-    Ok(chunks)
 }

@@ -1,37 +1,45 @@
 //! 2, 3, 7, 8 and 22: what was synced is there after a restart, and nothing that depends on a sync is said before it.
 
-use crate::ghost::{Fact, Ghost};
+use crate::ghost::Ghost;
+use crate::history::Fact;
 use crate::invariant::Invariant;
-use consensus::{Position, Promise, Role, Ticket};
+use crate::subject::Subject;
+use consensus::{Configuration, Position, Promise, Role, Ticket};
 
 /// What a member found on its disk when it started.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) promise: Promise,
     pub(crate) base: Position,
-    /// (first index, term) of each run of entries after the base.
-    pub(crate) terms: Vec<(u64, u64)>,
-    pub(crate) last: u64,
+    /// (the first of a run of entries, its length), in order, after the base.
+    pub(crate) runs: Vec<(Position, u64)>,
+    pub(crate) last: Position,
     /// What its newest snapshot holds.
     pub(crate) applied: Position,
+    /// The configuration in force there, if the snapshot says so.
+    pub(crate) configuration: Option<Configuration>,
 }
 
-impl Ghost {
+impl<P: Subject> Ghost<P> {
+    /// A member promised something, which is on its way to the disk.
+    pub(crate) fn on_promise(&mut self, member: usize, promise: Promise) {
+        let before = std::mem::replace(&mut self.members[member].promise, promise);
+        if promise.epoch < before.epoch || promise.current < before.current || promise.committed < before.committed {
+            let what = format!("member {} promised {promise:?} after {before:?}", member + 1);
+            self.violate(Invariant::NothingGoesBack, what);
+        }
+        P::promised(self, member, before, promise);
+    }
+
     /// The disk confirmed everything up to this ticket.
     pub(crate) fn synced(&mut self, member: usize, ticket: Ticket) {
-        let seen = &mut self.members[member];
-        while let Some(pending) = seen.pending.front()
-            && pending.ticket <= ticket
-        {
+        while self.members[member].pending.front().is_some_and(|pending| pending.ticket <= ticket) {
+            let seen = &mut self.members[member];
             let pending = seen.pending.pop_front().expect("looked at a moment ago");
             seen.synced = seen.synced.max(pending.upto);
             if let Some(promise) = pending.promise {
                 seen.promise_synced = promise;
-                if promise.vote.is_some()
-                    && let Some((_, synced)) = self.votes.get_mut(&(promise.epoch, member))
-                {
-                    *synced = true;
-                }
+                P::promise_synced(self, member, promise);
             }
         }
     }
@@ -41,7 +49,7 @@ impl Ghost {
         let seen = &self.members[member];
         if seen.synced < upto || seen.promise_synced.epoch < term {
             let what = format!(
-                "member {} acknowledged entries up to {upto} in term {term}; on its disk are {} and term {}",
+                "member {} acknowledged the first {upto} entries in term {term}; on its disk are {} and term {}",
                 member + 1,
                 seen.synced,
                 seen.promise_synced.epoch
@@ -103,37 +111,36 @@ impl Ghost {
             self.check_promise_kept(member, found.promise);
         }
         self.check_log_kept(member, found);
+        let applied = self.histories.place(found.applied).unwrap_or(0);
+        let owed = self.committed.len() as u64;
         let seen = &mut self.members[member];
-        if found.applied.index < seen.snapshot {
+        if applied < seen.snapshot {
             let what =
-                format!("the snapshot of member {} at {} was durable, now it has {}", member + 1, seen.snapshot, found.applied);
+                format!("member {} had a newer snapshot durable than the one of {} that it has now", member + 1, found.applied);
             return self.violate(Invariant::NothingGoesBack, what);
         }
+        let synced = seen.log.len() as u64;
         seen.alive = true;
         seen.life += 1;
         seen.term = found.promise.epoch;
         seen.role = Role::Follower { leader: None };
-        seen.applied = found.applied.index;
-        seen.snapshot = found.applied.index;
-        seen.commit = found.applied.index;
-        seen.synced = found.last;
+        (seen.applied, seen.snapshot, seen.commit) = (applied, applied, applied);
+        seen.synced = synced;
         (seen.promise, seen.promise_synced) = (found.promise, found.promise);
         seen.pending.clear();
-        seen.told_to_stand = 0;
-        seen.lives.fill(0);
-        seen.owed = self.committed.len() as u64;
-        seen.asked.fill([(0, Position::ZERO); 2]);
-        self.remember_votes(member, found.promise);
+        seen.owed = owed;
+        P::started(self, member, found);
     }
 
     fn check_promise_kept(&mut self, member: usize, found: Promise) {
         let seen = &self.members[member];
         let synced = seen.promise_synced;
-        let same = |promise: Promise| (promise.epoch, promise.vote) == (found.epoch, found.vote);
+        let same = |promise: Promise| (promise.epoch, promise.current, promise.vote) == (found.epoch, found.current, found.vote);
         let kept =
             found.epoch > synced.epoch || found.epoch == synced.epoch && (synced.vote.is_none() || found.vote == synced.vote);
         let made = same(synced) || seen.pending.iter().filter_map(|pending| pending.promise).any(same);
         // The commit index is a hint that a snapshot may raise, too.
+        let kept = kept && found.current >= synced.current;
         let kept = kept && (synced.committed..=self.committed.len() as u64).contains(&found.committed);
         if !kept || !made {
             let what = format!("member {} had synced {synced:?} and found {found:?}", member + 1);
@@ -141,59 +148,34 @@ impl Ghost {
         }
     }
 
-    /// A vote that was lost before it was synced was never told; one that survived counts as synced.
-    fn remember_votes(&mut self, member: usize, found: Promise) {
-        for term in std::mem::take(&mut self.members[member].open_votes) {
-            let survived = found.epoch == term && found.vote.is_some() || found.epoch > term;
-            match self.votes.get_mut(&(term, member)) {
-                Some((_, synced)) if survived => *synced = true,
-                Some((_, false)) => {
-                    self.votes.remove(&(term, member));
-                }
-                _ => {}
-            }
-        }
-    }
-
     fn check_log_kept(&mut self, member: usize, found: &Found) {
-        let Found { base, terms, last, .. } = found;
-        let committed = |index: u64| self.committed.get(index as usize - 1).copied();
-        if base.index > 0 && committed(base.index).is_none_or(|fact| fact.term != base.epoch) {
+        let Found { base, runs, last, .. } = found;
+        let based = self
+            .histories
+            .place(*base)
+            .filter(|&place| place == 0 || self.committed.get(place as usize - 1).is_some_and(|fact| fact.position == *base));
+        let Some(based) = based else {
             let what = format!("the log of member {} begins after {base}, which is not committed", member + 1);
             return self.violate(Invariant::SnapshotsAreWhole, what);
-        }
-        let mut log: Vec<Fact> = self.committed[..base.index as usize].to_vec();
-        let mut runs = terms.iter().peekable();
-        let mut term = 0;
-        for index in base.index + 1..=*last {
-            while let Some(&&(first, run)) = runs.peek()
-                && first <= index
-            {
-                term = run;
-                runs.next();
+        };
+        let mut log: Vec<Fact> = self.committed[..based as usize].to_vec();
+        for &(first, length) in runs {
+            for position in (0..length).map(|after| Position::new(first.epoch, first.index + after)) {
+                let known = self.histories.fact(position);
+                let here = self.histories.place(position) == Some(log.len() as u64 + 1);
+                let Some(fact) = known.filter(|_| here) else {
+                    let what = format!("member {} found {position} in its log, which nobody ever wrote there", member + 1);
+                    return self.violate(Invariant::LogMatching, what);
+                };
+                log.push(fact);
             }
-            let known = self.prefixes.get(index as usize - 1).and_then(|at| at.iter().find(|(known, _)| *known == term));
-            let Some(&(_, prefix)) = known else {
-                let what = format!("member {} found ({term}, {index}) in its log, which nobody ever wrote", member + 1);
-                return self.violate(Invariant::LogMatching, what);
-            };
-            // The operation is not read again: who wrote the same prefix knows it.
-            let op = self.op_at(index, term, prefix);
-            log.push(Fact { term, prefix, op });
         }
         let seen = &self.members[member];
         let synced = seen.synced as usize;
         if log.len() < synced || synced > 0 && log[synced - 1] != seen.log[synced - 1] {
-            let what = format!("member {} had synced its log up to {synced}, and found one up to {last}", member + 1);
+            let what = format!("member {} had synced {synced} entries of its log, and found one up to {last}", member + 1);
             return self.violate(Invariant::SyncedBeforeSaid, what);
         }
         self.members[member].log = log;
-    }
-
-    fn op_at(&self, index: u64, term: u64, prefix: u64) -> u64 {
-        let at = index as usize - 1;
-        let same = |fact: &&Fact| fact.term == term && fact.prefix == prefix;
-        let committed = self.committed.get(at).filter(same);
-        committed.or_else(|| self.members.iter().find_map(|seen| seen.log.get(at).filter(same))).map_or(0, |fact| fact.op)
     }
 }

@@ -4,10 +4,7 @@
 
 mod commit;
 pub(crate) mod durable;
-mod election;
-mod lease;
 mod log;
-mod progress;
 mod read;
 mod snapshot;
 

@@ -1,6 +1,9 @@
 //! A snapshot on its way from one member to another: whole, or not at all.
 
 use crate::disk::SimDisk;
+use crate::on_raft::Raft;
+use crate::on_raft::links::Happening;
+use crate::on_raft::store::read_all;
 use crate::world::{Occasion, World, id};
 use bytes::Bytes;
 use consensus::Snapshot;
@@ -43,37 +46,38 @@ impl Shipment {
     }
 }
 
-impl World {
+impl World<Raft> {
     /// Sends the newest snapshot.
     pub(crate) fn ship(&mut self, from: usize, to: usize, message: Message) {
         let (from_life, number) = (self.members[from].life, self.chance.draw());
         let shipment = |stage| Box::new(Shipment { from, from_life, to, number, stage });
-        let Some(newest) = self.process(from).newest.clone() else {
-            return self.after(Duration::from_millis(1), Occasion::Ship(shipment(Stage::Ended { delivered: false })));
+        let Some(newest) = self.process(from).store.newest.clone() else {
+            return self
+                .after(Duration::from_millis(1), Occasion::Link(Happening::Ship(shipment(Stage::Ended { delivered: false }))));
         };
-        let chunks = match crate::writer::read_all(&newest) {
+        let chunks = match read_all(&newest) {
             Ok(chunks) => chunks,
             Err(error) => return self.snapshot_failed(from, &error),
         };
         let snapshot = newest.snapshot().clone();
         // What is sent is the newest, even if that is newer than what was asked for.
         let message = Message { term: message.term, body: Body::InstallSnapshot { snapshot: snapshot.clone() } };
-        let losses = self.network.path(from, to).losses;
+        let losses = self.net.end(from, to).losses;
         let slow = if self.chance.one_in(1, 5) { 2_000 } else { 50 };
         let travel = self.chance.between(Duration::from_millis(1), Duration::from_millis(slow));
         self.trace.note(self.now, (from << 8 | to << 16 | 14) as u64, || {
             format!("m{} sends m{} a snapshot of {}", from + 1, to + 1, snapshot.position)
         });
-        self.after(travel, Occasion::Ship(shipment(Stage::Travels { message, snapshot, chunks, losses })));
+        self.after(travel, Occasion::Link(Happening::Ship(shipment(Stage::Travels { message, snapshot, chunks, losses }))));
     }
 
     pub(crate) fn on_ship(&mut self, shipment: Box<Shipment>) {
         let Shipment { from, from_life, to, number, stage } = *shipment;
-        let back = |stage| Occasion::Ship(Box::new(Shipment { from, from_life, to, number, stage }));
+        let back = |stage| Occasion::Link(Happening::Ship(Box::new(Shipment { from, from_life, to, number, stage })));
         match stage {
             Stage::Travels { message, snapshot, chunks, losses } => {
-                let path = self.network.path(from, to);
-                let passes = self.network.passes(from, to) && path.losses == losses && self.members[to].process.is_some();
+                let stands = self.net.end(from, to).losses == losses;
+                let passes = self.network.passes(from, to) && stands && self.members[to].process.is_some();
                 if !passes {
                     return self.after(Duration::from_millis(200), back(Stage::Ended { delivered: false }));
                 }
@@ -103,9 +107,9 @@ impl World {
         snapshot: Snapshot,
         chunks: &[Bytes],
     ) -> Option<SnapshotWriter<SimDisk>> {
-        let process = self.process(to);
-        process.receiving.insert(from, number);
-        let written = process.snapshots.receive(id(from), snapshot).and_then(|mut writer| {
+        let store = &mut self.process(to).store;
+        store.receiving.insert(from, number);
+        let written = store.snapshots.receive(id(from), snapshot).and_then(|mut writer| {
             chunks.iter().try_for_each(|chunk| writer.write(chunk))?;
             Ok(writer)
         });
@@ -121,10 +125,10 @@ impl World {
     /// The snapshot is here whole. False if another took its place meanwhile, or the disk failed.
     fn settle(&mut self, from: usize, to: usize, number: u64, message: Message, writer: SnapshotWriter<SimDisk>) -> bool {
         let process = self.process(to);
-        if process.receiving.get(&from) != Some(&number) {
+        if process.store.receiving.get(&from) != Some(&number) {
             return false;
         }
-        process.receiving.remove(&from);
+        process.store.receiving.remove(&from);
         let sealed = match writer.finish() {
             Ok(sealed) => sealed,
             Err(fault) => {

@@ -2,20 +2,20 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use raft::Raft;
+use crate::on_raft::Raft;
 
-impl Ghost {
-    pub(crate) fn check_progress(&mut self, member: usize, raft: &Raft) {
+impl Ghost<Raft> {
+    pub(crate) fn check_progress(&mut self, member: usize, raft: &raft::Raft) {
         let last = raft.last().index;
         let mut wrong = None;
         let seen = &mut self.members[member];
         for (id, progress) in raft.progress() {
             let place = id.0 as usize - 1;
             let (matched, next) = (progress.matched(), progress.next());
-            if matched >= next || matched > last || matched < seen.matched[place] {
-                wrong = Some((id, matched, next, seen.matched[place]));
+            if matched >= next || matched > last || matched < seen.own.matched[place] {
+                wrong = Some((id, matched, next, seen.own.matched[place]));
             }
-            seen.matched[place] = matched;
+            seen.own.matched[place] = matched;
         }
         if let Some((id, matched, next, before)) = wrong {
             let what = format!(

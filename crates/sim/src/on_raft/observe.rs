@@ -2,17 +2,21 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use crate::watch::{Cue, Said};
+use crate::on_raft::Raft;
+use crate::on_raft::cue::{Cue, Said};
 use consensus::{Consensus, Instant, NodeId, Output, Role};
-use raft::{Ballot, Body, Decision, Message, Raft};
+use raft::{Ballot, Body, Decision, Message};
 
-/// More outputs of one step than this are a queue without bound.
-const OUTPUTS_MAX: usize = 20_000;
-
-impl Ghost {
+impl Ghost<Raft> {
     /// A member stepped, at `now` by its own clock.
-    pub(crate) fn stepped(&mut self, member: usize, now: Instant, cue: Cue, outputs: &[Output<Message, Decision>], raft: &Raft) {
-        self.steps += 1;
+    pub(super) fn take_in(
+        &mut self,
+        member: usize,
+        now: Instant,
+        cue: Cue,
+        outputs: &[Output<Message, Decision>],
+        raft: &raft::Raft,
+    ) {
         self.take_cue(member, now, cue);
         for output in outputs {
             match output {
@@ -27,9 +31,6 @@ impl Ghost {
                 }
                 _ => {}
             }
-        }
-        if outputs.len() > OUTPUTS_MAX {
-            self.violate(Invariant::NoCrash, format!("member {} said {} things in one step", member + 1, outputs.len()));
         }
         self.check_commit(member, raft.committed());
         if self.members[member].damaged {
@@ -48,26 +49,26 @@ impl Ghost {
         match cue {
             Cue::Received { from, term, said } => {
                 if seen.leads() && term == seen.term {
-                    seen.heard[from] = now;
+                    seen.own.heard[from] = now;
                 }
                 match said {
-                    Said::LogEnds { pre, last } => seen.asked[from][usize::from(pre)] = (term, last),
-                    Said::TimeoutNow => seen.told_to_stand = term,
+                    Said::LogEnds { pre, last } => seen.own.asked[from][usize::from(pre)] = (term, last),
+                    Said::TimeoutNow => seen.own.told_to_stand = term,
                     Said::Other => {}
                 }
             }
             Cue::Installed(position) => self.on_installed(member, position),
             // Another process answers for that member now: what was believed of it may be forgotten.
-            Cue::Connected { peer, incarnation } if seen.lives[peer] != incarnation => {
-                seen.lives[peer] = incarnation;
-                seen.matched[peer] = 0;
+            Cue::Connected { peer, incarnation } if seen.own.lives[peer] != incarnation => {
+                seen.own.lives[peer] = incarnation;
+                seen.own.matched[peer] = 0;
             }
             Cue::Connected { .. } | Cue::Read(_) | Cue::Other => {}
         }
     }
 
     fn on_send(&mut self, member: usize, to: NodeId, message: &Message) {
-        let Some(to) = self.place(to).filter(|&to| to != member) else {
+        let Some(to) = self.member_of(to).filter(|&to| to != member) else {
             return self.violate(Invariant::NoCrash, format!("member {} sent to itself or to a stranger ({to})", member + 1));
         };
         let takes_part = matches!(

@@ -1,0 +1,163 @@
+//! What the simulator must know of a protocol to try it.
+//!
+//! Everything else (time, disks, processes, clients, most faults and most invariants) is the same for all, and lives in the other
+//! modules. [`crate::on_raft`] and [`crate::on_zab`] are the subjects.
+
+use crate::fault::Fault;
+use crate::ghost::Ghost;
+use crate::history::Fact;
+use crate::invariant::durable::Found;
+use crate::machine::Map;
+use crate::options::SimOptions;
+use crate::plan::Plan;
+use crate::world::World;
+use bytes::Bytes;
+use consensus::{Chance, Configuration, Consensus, Entry, Fetch, Input, Instant, Output, Persist, Position, Promise, Snapshot};
+use std::fmt;
+use std::time::Duration;
+
+/// A protocol under test, and how its members are wired and keep what they know.
+pub(crate) trait Subject: Sized + 'static {
+    /// The protocol.
+    type Core: Consensus<Message: Clone + fmt::Debug>;
+    /// How the map's commands become bytes.
+    type Codec: replica::Codec<Machine = Map>;
+    /// The members' settings.
+    type Config: Clone + fmt::Debug;
+    /// What the ghost remembers of an input, which the step consumes.
+    type Cue;
+    /// What the ghost knows of the cluster beyond what it knows of any.
+    type Lore;
+    /// What the ghost knows of a member beyond what it knows of any.
+    type Known;
+    /// The members' links.
+    type Net;
+    /// What happens on links.
+    type Happening: Happening;
+    /// What a member keeps on its disk.
+    type Store: Store;
+
+    // ---- the plan ----
+
+    /// Draws the members' settings …
+    fn draw_config(options: &SimOptions, chance: &mut Chance) -> Self::Config;
+    /// … and those that depend on the rest of the plan.
+    fn settle_config(config: &mut Self::Config, chance: &mut Chance);
+    /// Whether a class of faults makes sense with these settings.
+    fn suits(config: &Self::Config, fault: Fault) -> bool;
+    /// By how many parts in a thousand clocks may drift without a fault.
+    fn drift(config: &Self::Config) -> u64;
+    /// What is special about this plan, in words.
+    fn headline(config: &Self::Config) -> String;
+    /// How long a cluster may take to notice that its leader is gone.
+    fn election_timeout(config: &Self::Config) -> Duration;
+    /// Where every log begins.
+    fn origin(config: &Self::Config) -> Position;
+
+    // ---- processes ----
+
+    /// Between the map's commands and bytes.
+    fn codec() -> Self::Codec;
+    /// Opens a member's disk. `None` if the process did not survive that.
+    fn open(world: &mut World<Self>, member: usize) -> Option<(Self::Store, Found)>;
+    /// The protocol of a process that begins, with the configuration in force.
+    fn begin(world: &mut World<Self>, member: usize, found: &Found, configuration: &Configuration, now: Instant) -> Self::Core;
+    /// What a process found, in words.
+    fn describe_start(found: &Found) -> String;
+    /// A machine to which nothing was applied.
+    fn new_machine(config: &Self::Config) -> Map;
+    /// Whether this member abstains until somebody has told it what is committed.
+    fn abstains(core: &Self::Core) -> bool;
+    /// Puts a snapshot that arrived into force. `None` if the process did not survive that.
+    fn install(world: &mut World<Self>, member: usize, arrived: Arrived<Self>, entries: Vec<Entry>) -> Option<(Snapshot, Map)>;
+
+    // ---- links ----
+
+    /// No link stands.
+    fn net(plan: &Plan<Self>) -> Self::Net;
+    /// A process began.
+    fn begin_links(world: &mut World<Self>, member: usize);
+    /// A process is gone: the kernel closes its connections.
+    fn hang_up(world: &mut World<Self>, member: usize);
+    /// Nothing passes from one to the other any more.
+    fn on_cut(world: &mut World<Self>, from: usize, to: usize);
+    /// What stands between two members is reset.
+    fn reset(world: &mut World<Self>, one: usize, other: usize);
+    /// A process sends.
+    fn send(world: &mut World<Self>, from: usize, to: usize, message: Message<Self>);
+    /// A process sends its newest snapshot, or the one that the message names.
+    fn send_snapshot(world: &mut World<Self>, from: usize, to: usize, message: Message<Self>);
+    /// A process wants a link.
+    fn connect(world: &mut World<Self>, from: usize, to: usize, link: consensus::Link);
+    /// A process is done with a link.
+    fn disconnect(world: &mut World<Self>, from: usize, to: usize, link: consensus::Link);
+    /// The replica does not want the snapshot that arrived.
+    fn discard_arrived(world: &mut World<Self>, member: usize);
+    /// Something happens on a link.
+    fn happen(world: &mut World<Self>, happening: Self::Happening);
+
+    // ---- what the ghost sees ----
+
+    /// Nothing is known yet.
+    fn lore(plan: &Plan<Self>) -> Self::Lore;
+    /// Nothing is known yet of one of so many members.
+    fn known(members: usize) -> Self::Known;
+    /// What of an input matters.
+    fn cue(input: &Input<Message<Self>>) -> Self::Cue;
+    /// A member stepped, at `now` by its own clock.
+    fn stepped(ghost: &mut Ghost<Self>, member: usize, now: Instant, cue: Self::Cue, outputs: &[Said<Self>], core: &Self::Core);
+    /// A member's new promise is on its way to the disk.
+    fn promised(ghost: &mut Ghost<Self>, member: usize, before: Promise, promise: Promise);
+    /// It is synced.
+    fn promise_synced(ghost: &mut Ghost<Self>, member: usize, promise: Promise);
+    /// A process began.
+    fn started(ghost: &mut Ghost<Self>, member: usize, found: &Found);
+    /// A member learned that everything up to this entry of its log is committed.
+    fn committed_more(ghost: &mut Ghost<Self>, member: usize, fact: Fact);
+    /// The number of the operation that an entry carries; 0 if none.
+    fn op_of(entry: &Entry) -> u64;
+    /// Whether an entry at `next` may follow one at `before`.
+    fn follows(before: Position, next: Position) -> bool;
+    /// A member says that it leads: nobody else may act on an older claim.
+    fn began_to_lead(world: &mut World<Self>, member: usize, epoch: u64);
+}
+
+/// A protocol's messages.
+pub(crate) type Message<P> = <<P as Subject>::Core as Consensus>::Message;
+/// A protocol's reasons.
+pub(crate) type Decision<P> = <<P as Subject>::Core as Consensus>::Decision;
+/// What a protocol says.
+pub(crate) type Said<P> = Output<Message<P>, Decision<P>>;
+/// A snapshot that a peer sent.
+pub(crate) type Arrived<P> = <<P as Subject>::Store as Store>::Arrived;
+
+/// Something that happens on a link.
+pub(crate) trait Happening: fmt::Debug {
+    /// The process that has to run for it. It waits while that stands still.
+    fn process(&self) -> Option<usize>;
+    /// Whether somebody else waits for it even if that process dies first.
+    fn outlives_process(&self) -> bool;
+}
+
+/// What a member keeps on its disk: the product's own log and snapshots, each with the face that it has.
+pub(crate) trait Store {
+    /// A snapshot that a peer sent, whole and synced.
+    type Arrived;
+
+    /// Writes a batch, without syncing it.
+    fn write(&mut self, batch: &[Persist]) -> Result<(), storage::Fault>;
+    /// Syncs what was written.
+    fn sync(&mut self) -> Result<(), storage::Fault>;
+    /// Cuts the log up to and including an index, as far as a durable snapshot covers it.
+    fn cut(&mut self, upto: u64) -> Result<(), storage::Fault>;
+    /// Reads from the log.
+    fn fetch(&mut self, fetch: &Fetch) -> Result<Vec<Entry>, storage::Fault>;
+    /// Writes a piece of a snapshot that is being taken.
+    fn write_chunk(&mut self, snapshot: &Snapshot, chunk: &Bytes) -> Result<(), storage::Fault>;
+    /// The snapshot that is being taken.
+    fn taking(&self) -> Option<Position>;
+    /// Syncs and publishes the snapshot that is being taken, and removes old ones.
+    fn publish(&mut self, kept: usize) -> Result<(), storage::Fault>;
+    /// The pieces of the newest snapshot, if there is one.
+    fn read_newest(&mut self) -> Result<Option<Vec<Bytes>>, storage::SnapshotError>;
+}
