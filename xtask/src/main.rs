@@ -1,8 +1,9 @@
 //! What the project does with itself: `cargo xtask <command>`.
 //!
 //! Plain Rust beside the product, so that a fresh clone needs nothing but cargo. `test`, `ci` and `prove` never write to tracked
-//! files; `fix` does.
+//! files; `fix` and `bench` do.
 
+mod bench;
 mod check;
 mod fuzz;
 mod peers;
@@ -19,6 +20,7 @@ usage: cargo xtask <command>
            each fuzz target for some seconds
   prove    the same with every count in full: 2,000 simulated seeds of five members, 20 kills of everything
   fuzz     run each fuzz target for QUORATE_FUZZ_SECONDS (10)
+  bench    measure ours beside the originals and write the comparison into docs/; takes some minutes
   fix      format, and apply what clippy can fix by itself
   tidy     check the arrows between crates and the state of the files
   peers    fetch the original servers and clients that tests talk to into target/peers
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Some("test") => check::test(&arguments[1..]),
         Some("ci") => check::ci(),
         Some("prove") => check::prove(),
+        Some("bench") => bench::bench(),
         Some("fuzz") => fuzz::fuzz(),
         Some("fix") => check::fix(),
         Some("tidy") => tidy::tidy(),
