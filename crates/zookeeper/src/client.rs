@@ -9,13 +9,11 @@
 
 mod call;
 mod connect;
-mod event;
 mod incoming;
 mod reply;
 
-pub use call::{Call, ClientRequest, Reconfig, WatchKind, WatchMode, Watched};
+pub use call::{Call, ClientRequest, Reconfig};
 pub use connect::{ConnectRequest, ConnectResponse};
-pub use event::{EventKind, WatchEvent};
 pub use incoming::{Incoming, Reply, decode};
 pub use reply::{encode_added_watch, encode_answer, encode_event, encode_header, encode_sasl};
 

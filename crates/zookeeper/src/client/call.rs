@@ -4,7 +4,7 @@ use crate::jute::{Reader, Writer};
 use crate::operation::{number_of, number_of_query, read_query, read_write, write_query, write_write};
 use crate::{Malformed, opcode};
 use bytes::{Bytes, BytesMut};
-use znodes::{ErrorCode, Op, ReadOp};
+use znodes::{AddMode, ErrorCode, Op, ReadOp, Renewal, WatcherType};
 
 /// A request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,73 +44,32 @@ pub enum ClientRequest {
         token: Bytes,
     },
     /// setWatches, setWatches2: what was watched before the connection was lost.
-    SetWatches(Watched),
+    SetWatches(Renewal),
     /// addWatch.
     AddWatch {
         /// Where.
         path: String,
         /// How.
-        mode: WatchMode,
+        mode: AddMode,
     },
     /// removeWatches.
     RemoveWatches {
         /// Where.
         path: String,
         /// Which.
-        kind: WatchKind,
+        which: WatcherType,
     },
     /// checkWatches: is there one?
     CheckWatches {
         /// Where.
         path: String,
         /// Which.
-        kind: WatchKind,
+        which: WatcherType,
     },
     /// reconfig.
     Reconfig(Reconfig),
     /// A read that makes no sense, or an operation that does not exist: it is answered with this, in its turn, by whoever was asked.
     Refused(ErrorCode),
-}
-
-/// What was watched before the connection was lost.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Watched {
-    /// What happened up to this transaction the client knows.
-    pub relative_zxid: i64,
-    /// getData.
-    pub data: Vec<String>,
-    /// exists, of nodes that were not there.
-    pub exist: Vec<String>,
-    /// getChildren.
-    pub child: Vec<String>,
-    /// addWatch. setWatches2 only.
-    pub persistent: Vec<String>,
-    /// addWatch of whole subtrees. setWatches2 only.
-    pub persistent_recursive: Vec<String>,
-}
-
-/// How addWatch watches.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum WatchMode {
-    /// A node and the names of its children.
-    Persistent,
-    /// A node and all below it.
-    PersistentRecursive,
-}
-
-/// Which watches to remove or to look for (Java: `Watcher.WatcherType`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum WatchKind {
-    /// Of getChildren.
-    Children,
-    /// Of getData and exists.
-    Data,
-    /// Of any kind.
-    Any,
-    /// Of addWatch.
-    Persistent,
-    /// Of addWatch of a whole subtree.
-    PersistentRecursive,
 }
 
 /// Another configuration.
@@ -176,11 +135,11 @@ impl Call {
             ClientRequest::SetWatches(watched) => write_watched(watched, self.op == opcode::SET_WATCHES2, writer),
             ClientRequest::AddWatch { path, mode } => {
                 writer.string(path);
-                writer.int(*mode as i32);
+                writer.int(number_of_mode(*mode));
             }
-            ClientRequest::RemoveWatches { path, kind } | ClientRequest::CheckWatches { path, kind } => {
+            ClientRequest::RemoveWatches { path, which } | ClientRequest::CheckWatches { path, which } => {
                 writer.string(path);
-                writer.int(*kind as i32 + 1);
+                writer.int(number_of_type(*which));
             }
             ClientRequest::Reconfig(Reconfig { joining, leaving, members, from_version }) => {
                 for servers in [joining, leaving, members] {
@@ -202,8 +161,8 @@ fn answerable(op: i32, mut reader: Reader<'_>, limit: usize) -> ClientRequest {
     let read = match op {
         opcode::SET_WATCHES | opcode::SET_WATCHES2 => watched(op, &mut reader).map(ClientRequest::SetWatches),
         opcode::ADD_WATCH => add_watch(&mut reader),
-        opcode::REMOVE_WATCHES => of_kind(&mut reader).map(|(path, kind)| ClientRequest::RemoveWatches { path, kind }),
-        opcode::CHECK_WATCHES => of_kind(&mut reader).map(|(path, kind)| ClientRequest::CheckWatches { path, kind }),
+        opcode::REMOVE_WATCHES => of_kind(&mut reader).map(|(path, which)| ClientRequest::RemoveWatches { path, which }),
+        opcode::CHECK_WATCHES => of_kind(&mut reader).map(|(path, which)| ClientRequest::CheckWatches { path, which }),
         opcode::RECONFIG => reconfig(&mut reader),
         // A session begins with ConnectRequest, and only the leader deletes containers: Java looks at neither's permission.
         opcode::CREATE_SESSION | opcode::DELETE_CONTAINER => Ok(ClientRequest::Refused(ErrorCode::Unimplemented)),
@@ -220,14 +179,14 @@ fn answerable(op: i32, mut reader: Reader<'_>, limit: usize) -> ClientRequest {
     read.unwrap_or(ClientRequest::Refused(ErrorCode::MarshallingError))
 }
 
-fn watched(op: i32, reader: &mut Reader<'_>) -> Result<Watched, Malformed> {
+fn watched(op: i32, reader: &mut Reader<'_>) -> Result<Renewal, Malformed> {
     const WHAT: &str = "a path that is watched";
-    let mut watched = Watched {
+    let mut watched = Renewal {
         relative_zxid: reader.long()?,
         data: reader.texts(WHAT)?,
         exist: reader.texts(WHAT)?,
         child: reader.texts(WHAT)?,
-        ..Watched::default()
+        ..Renewal::default()
     };
     if op == opcode::SET_WATCHES2 {
         watched.persistent = reader.texts(WHAT)?;
@@ -236,7 +195,7 @@ fn watched(op: i32, reader: &mut Reader<'_>) -> Result<Watched, Malformed> {
     Ok(watched)
 }
 
-fn write_watched(watched: &Watched, with_persistent: bool, writer: &mut Writer) {
+fn write_watched(watched: &Renewal, with_persistent: bool, writer: &mut Writer) {
     writer.long(watched.relative_zxid);
     writer.strings(&watched.data);
     writer.strings(&watched.exist);
@@ -249,25 +208,35 @@ fn write_watched(watched: &Watched, with_persistent: bool, writer: &mut Writer) 
 
 fn add_watch(reader: &mut Reader<'_>) -> Result<ClientRequest, Malformed> {
     let path = reader.text("a path")?;
-    let mode = match reader.int()? {
-        0 => WatchMode::Persistent,
-        1 => WatchMode::PersistentRecursive,
-        _ => return reader.refuse("a mode of watching, 0 or 1"),
-    };
-    Ok(ClientRequest::AddWatch { path, mode })
+    match AddMode::from_number(reader.int()?) {
+        Some(mode) => Ok(ClientRequest::AddWatch { path, mode }),
+        None => reader.refuse("a mode of watching, 0 or 1, before this"),
+    }
 }
 
-fn of_kind(reader: &mut Reader<'_>) -> Result<(String, WatchKind), Malformed> {
+fn number_of_mode(mode: AddMode) -> i32 {
+    match mode {
+        AddMode::Persistent => 0,
+        AddMode::PersistentRecursive => 1,
+    }
+}
+
+fn number_of_type(which: WatcherType) -> i32 {
+    match which {
+        WatcherType::Children => 1,
+        WatcherType::Data => 2,
+        WatcherType::Any => 3,
+        WatcherType::Persistent => 4,
+        WatcherType::PersistentRecursive => 5,
+    }
+}
+
+fn of_kind(reader: &mut Reader<'_>) -> Result<(String, WatcherType), Malformed> {
     let path = reader.text("a path")?;
-    let kind = match reader.int()? {
-        1 => WatchKind::Children,
-        2 => WatchKind::Data,
-        3 => WatchKind::Any,
-        4 => WatchKind::Persistent,
-        5 => WatchKind::PersistentRecursive,
-        _ => return reader.refuse("a kind of watch, 1 to 5"),
-    };
-    Ok((path, kind))
+    match WatcherType::from_number(reader.int()?) {
+        Some(which) => Ok((path, which)),
+        None => reader.refuse("a kind of watch, 1 to 5, before this"),
+    }
 }
 
 fn reconfig(reader: &mut Reader<'_>) -> Result<ClientRequest, Malformed> {

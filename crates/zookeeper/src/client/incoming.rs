@@ -1,11 +1,11 @@
 //! What a client hears: replies and events, from bytes.
 
-use super::{EventKind, WatchEvent, xid};
+use super::xid;
 use crate::jute::Reader;
 use crate::operation::MultiHeader;
 use crate::{Malformed, opcode};
 use bytes::Bytes;
-use znodes::{Answer, ClientInfo, OpAnswer, Stat};
+use znodes::{Answer, ClientInfo, OpAnswer, Stat, WatchEvent};
 
 /// A frame from the server, after its first.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +16,8 @@ pub enum Incoming {
         zxid: i64,
         /// What happened.
         event: WatchEvent,
+        /// To which node.
+        path: String,
     },
     /// A request's.
     Reply {
@@ -44,7 +46,7 @@ pub fn decode(frame: &Bytes, operation: impl FnOnce(i32) -> Option<i32>) -> Resu
     let mut reader = Reader::new(frame, frame.len());
     let (xid, zxid, err) = (reader.int()?, reader.long()?, reader.int()?);
     if xid == xid::EVENT {
-        return Ok(Incoming::Event { zxid, event: event(&mut reader)? });
+        return event(zxid, &mut reader);
     }
     let op = match xid {
         xid::PING => Some(opcode::PING),
@@ -57,11 +59,16 @@ pub fn decode(frame: &Bytes, operation: impl FnOnce(i32) -> Option<i32>) -> Resu
     Ok(Incoming::Reply { xid, zxid, reply })
 }
 
-fn event(reader: &mut Reader<'_>) -> Result<WatchEvent, Malformed> {
-    let kind = EventKind::from_number(reader.int()?);
-    let Some(kind) = kind else { return reader.refuse("a kind of event, 1 to 4, before this") };
+fn event(zxid: i64, reader: &mut Reader<'_>) -> Result<Incoming, Malformed> {
+    let event = match reader.int()? {
+        1 => WatchEvent::Created,
+        2 => WatchEvent::Deleted,
+        3 => WatchEvent::DataChanged,
+        4 => WatchEvent::ChildrenChanged,
+        _ => return reader.refuse("a kind of event, 1 to 4, before this"),
+    };
     let _state = reader.int()?;
-    Ok(WatchEvent { kind, path: reader.text("a path")? })
+    Ok(Incoming::Event { zxid, event, path: reader.text("a path")? })
 }
 
 fn reply(op: i32, reader: &mut Reader<'_>) -> Result<Reply, Malformed> {

@@ -1,11 +1,11 @@
 //! Replies and events to bytes, as frames appended to what a connection has yet to send.
 
-use super::{WatchEvent, xid};
+use super::xid;
 use crate::jute::Writer;
 use crate::opcode;
 use crate::operation::MultiHeader;
 use bytes::BytesMut;
-use znodes::{Answer, OpAnswer, Response};
+use znodes::{Answer, OpAnswer, Response, WatchEvent};
 
 /// The state of a connection that events name: SyncConnected (Java: `KeeperState`).
 const CONNECTED: i32 = 3;
@@ -34,11 +34,11 @@ pub fn encode_sasl(xid: i32, token: Option<&[u8]>, out: &mut BytesMut) {
 }
 
 /// A watch event. `zxid` is the transaction's (before 3.9: −1).
-pub fn encode_event(zxid: i64, event: &WatchEvent, out: &mut BytesMut) {
+pub fn encode_event(zxid: i64, event: WatchEvent, path: &str, out: &mut BytesMut) {
     reply(xid::EVENT, zxid, 0, out, |writer| {
-        writer.int(event.kind.number());
+        writer.int(event.number());
         writer.int(CONNECTED);
-        writer.string(&event.path);
+        writer.string(path);
     });
 }
 
