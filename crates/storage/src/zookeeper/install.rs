@@ -3,6 +3,7 @@
 use super::snapshot::{SealedSnapshot, SnapshotError, Snapshots};
 use crate::disk::Disk;
 use crate::fault::Fault;
+use bytes::Bytes;
 use consensus::{Entry, RestoreError, StateMachine};
 
 /// Why a leader's snapshot cannot be put into force.
@@ -23,15 +24,16 @@ pub enum MergeError<E> {
 }
 
 /// Makes a machine of a leader's snapshot, applies the entries that followed, and writes the result as a new snapshot at the last
-/// of them: what [`super::Log::install`] is to put into force. `apply` decodes an entry and applies it. May take long; needs
-/// nothing of the log.
+/// of them: what [`super::Log::install`] is to put into force. `restore` makes a machine of a snapshot's pieces, `apply` decodes an
+/// entry and applies it. May take long; needs nothing of the log.
 pub fn merge<D: Disk, M: StateMachine, E>(
     snapshots: &Snapshots<D>,
     arrived: SealedSnapshot<D>,
     entries: &[Entry],
+    restore: impl FnOnce(&mut dyn Iterator<Item = Bytes>) -> Result<M, RestoreError>,
     mut apply: impl FnMut(&mut M, &Entry) -> Result<(), E>,
 ) -> Result<(SealedSnapshot<D>, M), MergeError<E>> {
-    let mut machine = restore::<D, M, E>(&arrived)?;
+    let mut machine = read(&arrived, restore)?;
     let Some(last) = entries.last() else {
         return Ok((arrived, machine));
     };
@@ -49,7 +51,10 @@ pub fn merge<D: Disk, M: StateMachine, E>(
     Ok((sealed, machine))
 }
 
-fn restore<D: Disk, M: StateMachine, E>(arrived: &SealedSnapshot<D>) -> Result<M, MergeError<E>> {
+fn read<D: Disk, M, E>(
+    arrived: &SealedSnapshot<D>,
+    restore: impl FnOnce(&mut dyn Iterator<Item = Bytes>) -> Result<M, RestoreError>,
+) -> Result<M, MergeError<E>> {
     let mut reader = arrived.read()?;
     let mut failed = None;
     let mut chunks = std::iter::from_fn(|| {
@@ -58,7 +63,7 @@ fn restore<D: Disk, M: StateMachine, E>(arrived: &SealedSnapshot<D>) -> Result<M
             None
         })
     });
-    let machine = M::restore(&mut chunks);
+    let machine = restore(&mut chunks);
     // What the checksums say comes first: a machine made of wrong bytes is none, and its complaint is beside the point.
     chunks.by_ref().for_each(drop);
     match failed {
