@@ -34,7 +34,7 @@ pub use event::{Answer, Effect, Event, Refusal, Token};
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use consensus::{Configuration, Consensus, Dropped, Input, Instant, NodeId, Output, Position, Role, StateMachine, Wall};
+use consensus::{Configuration, Consensus, Dropped, Input, Instant, Link, NodeId, Output, Position, Role, StateMachine, Wall};
 use core::time::Duration;
 use read::Reads;
 use request::Unsent;
@@ -128,7 +128,7 @@ pub struct Replica<C: Consensus, M: StateMachine, K: Codec<Machine = M>> {
     leading: bool,
     /// Whether clients could be served when last looked.
     served: bool,
-    /// Members to whom a link stands.
+    /// Members to whom a link stands that carries requests.
     linked: BTreeSet<NodeId>,
     configuration: Configuration,
 
@@ -200,12 +200,16 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             Event::Timeout => self.step(Input::Timeout),
             Event::Receive { from, message } => self.step(Input::Receive { from, message }),
             Event::Connected { peer, link, incarnation } => {
-                self.linked.insert(peer);
+                if carries_requests(link) {
+                    self.linked.insert(peer);
+                }
                 self.step(Input::Connected { peer, link, incarnation });
             }
             Event::Disconnected { peer, link, how } => {
-                self.linked.remove(&peer);
-                if self.leader() == Some(peer) {
+                if carries_requests(link) {
+                    self.linked.remove(&peer);
+                }
+                if carries_requests(link) && self.leader() == Some(peer) {
                     self.waiting.hurry_forwarded(now + self.options.lost_link_timeout);
                 }
                 self.step(Input::Disconnected { peer, link, how });
@@ -334,4 +338,9 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         self.note_leader_for_transfer(effects);
         effects.push(Effect::ChangeRole { epoch, role });
     }
+}
+
+/// Whether clients' writes are forwarded over it: ZooKeeper's servers speak of nothing but elections over the other.
+fn carries_requests(link: Link) -> bool {
+    link != Link::Election
 }
