@@ -1,0 +1,451 @@
+//! All connections, and what they share.
+
+use super::super::config::Config;
+use super::super::metrics::{Metrics, Summary};
+use super::connection::{Connection, ConnectionId, Stage};
+use super::line::{Line, Sent};
+use super::stats::ConnectionStats;
+use crate::clock::wall;
+use consensus::{Instant, SessionNote};
+use replica::Token;
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use tracing::{debug, warn};
+use znodes::{Tree, Watches};
+use zookeeper::words::Word;
+
+/// A client that has so much to read does not get more before it has read some.
+pub(super) const OUTPUT_BYTES_HIGH: usize = 256 << 10;
+/// Watch events cannot be held back. A client that lets so many bytes of them pile up is let go; it asks for its watches anew when it
+/// comes back.
+const OUTPUT_BYTES_MAX: usize = 8 << 20;
+/// Bytes of one client's requests that may wait for their turn.
+pub(super) const QUEUE_BYTES_HIGH: usize = 1 << 20;
+/// Memory that a connection keeps between its replies.
+const OUTPUT_BYTES_KEPT: usize = 16 << 10;
+
+/// The member, as the desk sees it: whom to leave work with.
+pub(super) trait Member {
+    fn token(&self) -> Token;
+    fn write(&self, token: Token, request: znodes::Request);
+    fn query(&self, token: Token, query: znodes::Query);
+    fn tell(&self, note: SessionNote);
+}
+
+/// The world at one moment.
+pub(super) struct Moment<'a> {
+    pub(super) tree: &'a Tree,
+    /// The last transaction that it holds.
+    pub(super) zxid: i64,
+    pub(super) now: Instant,
+    /// Whether clients are served.
+    pub(super) serving: bool,
+    pub(super) member: &'a dyn Member,
+}
+
+/// Settings that concern clients.
+pub(super) struct Settings {
+    pub(super) server: u64,
+    pub(super) frame_bytes_max: usize,
+    pub(super) outstanding_max: usize,
+    pub(super) connections_max: usize,
+    pub(super) connections_of_one_max: usize,
+    /// How the tree behaves: time-outs, who is who, who may do what.
+    pub(super) tree: znodes::Settings,
+    pub(super) words: HashSet<Word>,
+}
+
+/// What is counted over all connections for `srvr`.
+pub(crate) struct Totals {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) latency: Summary,
+    pub(crate) auth_failed: u64,
+    /// Bytes of replies: last, least, greatest; −1: none yet.
+    pub(crate) response_bytes: [i64; 3],
+}
+
+impl Totals {
+    pub(super) fn reset(&mut self) {
+        *self = Totals { auth_failed: self.auth_failed, ..Totals::new() };
+    }
+
+    fn new() -> Totals {
+        Totals { received: 0, sent: 0, latency: Summary::default(), auth_failed: 0, response_bytes: [-1; 3] }
+    }
+
+    /// A packet of so many bytes is on its way.
+    pub(super) fn sends(&mut self, bytes: usize) {
+        let bytes = bytes as i64;
+        let [_, least, greatest] = self.response_bytes;
+        self.response_bytes = [bytes, if least < 0 { bytes } else { least.min(bytes) }, greatest.max(bytes)];
+        self.sent += 1;
+    }
+}
+
+/// A write or question on its way.
+pub(super) struct Asked {
+    pub(super) connection: ConnectionId,
+    /// What names it in the log, for writes.
+    pub(super) name: Option<(i64, i32)>,
+}
+
+/// All connections, and what they share.
+pub(crate) struct Desk {
+    pub(super) settings: Settings,
+    places: Vec<Place>,
+    free: Vec<u32>,
+    count: usize,
+    of_address: HashMap<IpAddr, usize>,
+    /// The connection that speaks for a session.
+    pub(super) by_session: HashMap<i64, ConnectionId>,
+    pub(super) next_session: i64,
+    pub(super) asked: HashMap<Token, Asked>,
+    /// Session and cxid of the writes on their way. The log names a write by them, so there are no two of a name.
+    pub(super) on_their_way: HashSet<(i64, i32)>,
+    /// Who waits until such a name is free again.
+    pub(super) held: HashMap<(i64, i32), ConnectionId>,
+    /// Requests that wait for an answer, of all connections.
+    pub(super) outstanding: usize,
+    pub(super) watches: Watches<ConnectionId>,
+    dirty: Vec<ConnectionId>,
+    words: Vec<(ConnectionId, Word, i64)>,
+    is_ending: bool,
+    pub(crate) metrics: Metrics,
+    pub(crate) totals: Totals,
+}
+
+struct Place {
+    turn: u32,
+    connection: Option<Connection>,
+}
+
+/// A connection, as `cons` tells of it.
+pub(crate) struct Described<'a> {
+    pub(crate) address: SocketAddr,
+    pub(crate) session: i64,
+    pub(crate) timeout: i32,
+    pub(crate) outstanding: usize,
+    /// What Java's selector would wait for: 1 for reading, 4 for writing, 0 while neither.
+    pub(crate) interest: u32,
+    pub(crate) stats: &'a ConnectionStats,
+}
+
+impl Desk {
+    pub(super) fn new(config: &Config, tree: znodes::Settings) -> Desk {
+        let every = config.words.iter().any(|word| word.trim() == "*");
+        let mut words: HashSet<Word> = config.words.iter().filter_map(|word| Word::from_name(word.trim())).collect();
+        if every {
+            words.extend(Word::ALL);
+        }
+        // zkServer.sh depends on it (FourLetterCommands.isEnabled).
+        words.insert(Word::Srvr);
+        let millis = wall().0.as_millis();
+        let settings = Settings {
+            server: config.id,
+            frame_bytes_max: config.jute_max,
+            outstanding_max: config.outstanding_max,
+            connections_max: super::open_files(config.max_connections as usize),
+            connections_of_one_max: config.max_client_connections as usize,
+            tree,
+            words,
+        };
+        Desk {
+            next_session: zookeeper::session::first_id(settings.server, u64::try_from(millis).unwrap_or(0)),
+            settings,
+            places: Vec::new(),
+            free: Vec::new(),
+            count: 0,
+            of_address: HashMap::new(),
+            by_session: HashMap::new(),
+            asked: HashMap::new(),
+            on_their_way: HashSet::new(),
+            held: HashMap::new(),
+            outstanding: 0,
+            watches: Watches::new(),
+            dirty: Vec::new(),
+            words: Vec::new(),
+            is_ending: false,
+            metrics: Metrics::default(),
+            totals: Totals::new(),
+        }
+    }
+
+    /// A client is at the door. `None`: there are too many already.
+    pub(super) fn connect(&mut self, address: SocketAddr, line: Option<Rc<Line>>, now: Instant) -> Option<ConnectionId> {
+        let host = address.ip().to_canonical();
+        let of_address = self.of_address.get(&host).copied().unwrap_or(0);
+        let most = self.settings.connections_of_one_max;
+        let refused = if self.count >= self.settings.connections_max {
+            Some(format!("Too many connections max allowed is {}", self.settings.connections_max))
+        } else if most > 0 && of_address >= most {
+            Some(format!("Too many connections from /{host} - max is {most}"))
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            self.metrics.connection_rejected += 1;
+            // One line for the first and then for each thousandth: who is refused comes again at once.
+            if self.metrics.connection_rejected % 1000 == 1 {
+                warn!("Error accepting new connection: {why}");
+            }
+            return None;
+        }
+        *self.of_address.entry(host).or_default() += 1;
+        self.count += 1;
+        let connection = Some(Connection::new(address, line, now));
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.places[place as usize].connection = connection;
+                place
+            }
+            None => {
+                self.places.push(Place { turn: 0, connection });
+                (self.places.len() - 1) as u32
+            }
+        };
+        Some(ConnectionId { place, turn: self.places[place as usize].turn })
+    }
+
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.places.get(id.place as usize).filter(|place| place.turn == id.turn)?.connection.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.places.get_mut(id.place as usize).filter(|place| place.turn == id.turn)?.connection.as_mut()
+    }
+
+    /// All ids, in the order of their places.
+    pub(super) fn ids(&self) -> Vec<ConnectionId> {
+        let with_place = self.places.iter().zip(0..);
+        with_place.filter(|(at, _)| at.connection.is_some()).map(|(at, place)| ConnectionId { place, turn: at.turn }).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> usize {
+        self.count
+    }
+
+    /// Requests that wait for an answer.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// The watches of all clients.
+    pub(crate) fn watches(&self) -> &Watches<ConnectionId> {
+        &self.watches
+    }
+
+    /// The session of a connection; 0 if it has none.
+    pub(crate) fn session_of(&self, id: ConnectionId) -> i64 {
+        self.get(id).map_or(0, |connection| connection.session)
+    }
+
+    /// Every connection, as `cons` tells of it.
+    pub(crate) fn describe(&self) -> impl Iterator<Item = Described<'_>> {
+        self.places.iter().filter_map(|place| place.connection.as_ref()).map(|connection| Described {
+            address: connection.address,
+            session: connection.session,
+            timeout: connection.timeout,
+            outstanding: connection.queue.len(),
+            interest: match connection.stage {
+                Stage::Word => 0,
+                _ if connection.output.is_empty() => 1,
+                _ => 5,
+            },
+            stats: &connection.stats,
+        })
+    }
+
+    pub(super) fn reset_connections(&mut self) {
+        for place in &mut self.places {
+            if let Some(connection) = &mut place.connection {
+                connection.stats.reset();
+            }
+        }
+    }
+
+    /// Marks a connection as one to be looked after when the turn has settled.
+    pub(super) fn mark(&mut self, id: ConnectionId) {
+        let Some(connection) = self.get_mut(id) else { return };
+        if !connection.is_dirty {
+            connection.is_dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    /// The turn has settled: what waited for it is answered, and what was held back goes on.
+    pub(super) fn settle(&mut self, moment: &Moment<'_>) {
+        for id in std::mem::take(&mut self.dirty) {
+            if let Some(connection) = self.get_mut(id) {
+                connection.is_dirty = false;
+                self.answer_queue(Some(moment), id);
+                self.proceed(moment, id);
+                self.mark(id);
+            }
+        }
+    }
+
+    /// Offers what there is to say to the sockets.
+    pub(super) fn flush(&mut self) {
+        for id in std::mem::take(&mut self.dirty) {
+            if let Some(connection) = self.get_mut(id) {
+                connection.is_dirty = false;
+            }
+            self.send(id);
+        }
+    }
+
+    fn send(&mut self, id: ConnectionId) {
+        let is_ending = self.is_ending;
+        let Some(connection) = self.get_mut(id) else { return };
+        if is_ending && connection.queue.is_empty() && connection.stage != Stage::Closing {
+            return self.close(id);
+        }
+        let Some(line) = connection.line.clone() else { return };
+        let sent = line.send(&mut connection.output);
+        match sent {
+            Sent::All if connection.stage == Stage::Closing => return line.hang_up(),
+            Sent::Broken => return self.lost(id),
+            Sent::Part if connection.output.len() > OUTPUT_BYTES_MAX => {
+                let (address, bytes) = (connection.address, connection.output.len());
+                warn!(%address, bytes, "a client does not read what its watches tell it; its connection is closed");
+                connection.output.clear();
+                self.close(id);
+                return line.hang_up();
+            }
+            _ => {}
+        }
+        if connection.output.is_empty() && connection.output.capacity() > OUTPUT_BYTES_KEPT {
+            connection.output = bytes::BytesMut::new();
+        }
+        line.may_listen();
+    }
+
+    /// The socket has room again.
+    pub(super) fn resume(&mut self, moment: &Moment<'_>, id: ConnectionId) {
+        self.send(id);
+        self.answer_queue(Some(moment), id);
+        self.proceed(moment, id);
+    }
+
+    /// Whether more is wanted from this client now.
+    pub(super) fn is_listening_to(&self, id: ConnectionId) -> bool {
+        let Some(connection) = self.get(id) else { return true };
+        match connection.stage {
+            Stage::Closing => false,
+            Stage::Greeting | Stage::Word => true,
+            Stage::Opening => connection.input.len() < OUTPUT_BYTES_HIGH,
+            Stage::Open => !self.is_held(connection),
+        }
+    }
+
+    /// Whether a client's next request has to wait until others are answered, or until it has read what it was told.
+    ///
+    /// Java stops reading a connection that has a request outstanding while there are more than globalOutstandingLimit in all
+    /// (`ServerCnxn.incrOutstandingAndCheckThrottle`).
+    pub(super) fn is_held(&self, connection: &Connection) -> bool {
+        connection.output.len() > OUTPUT_BYTES_HIGH
+            || connection.queue_bytes > QUEUE_BYTES_HIGH
+            || (self.outstanding > self.settings.outstanding_max && !connection.queue.is_empty())
+    }
+
+    /// Lets a client go: what was said to it may still leave, but nothing more is heard or said.
+    pub(super) fn close(&mut self, id: ConnectionId) {
+        let Some(connection) = self.get_mut(id) else { return };
+        if connection.stage == Stage::Closing {
+            return;
+        }
+        debug!(address = %connection.address, session = format_args!("0x{:x}", connection.session), "connection is closed");
+        connection.stage = Stage::Closing;
+        connection.input = bytes::BytesMut::new();
+        connection.queue_bytes = 0;
+        let waiting = std::mem::take(&mut connection.queue).len();
+        let session = connection.session;
+        self.outstanding -= waiting;
+        self.watches.forget(id);
+        if self.by_session.get(&session) == Some(&id) {
+            self.by_session.remove(&session);
+        }
+        self.held.retain(|_, holder| *holder != id);
+        self.mark(id);
+    }
+
+    /// The client is gone without a word.
+    pub(super) fn lost(&mut self, id: ConnectionId) {
+        let Some(connection) = self.get_mut(id) else { return };
+        connection.output.clear();
+        if connection.stage != Stage::Closing {
+            self.metrics.connection_drop_count += 1;
+        }
+        self.close(id);
+        if let Some(line) = self.get(id).and_then(|connection| connection.line.clone()) {
+            line.hang_up();
+        }
+    }
+
+    /// Its task is over: the place is free.
+    pub(super) fn remove(&mut self, id: ConnectionId) {
+        self.close(id);
+        let Some(connection) = self.places.get_mut(id.place as usize).filter(|place| place.turn == id.turn) else { return };
+        let Some(gone) = connection.connection.take() else { return };
+        connection.turn = connection.turn.wrapping_add(1);
+        self.free.push(id.place);
+        self.count -= 1;
+        let host = gone.address.ip().to_canonical();
+        if let Some(count) = self.of_address.get_mut(&host) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_address.remove(&host);
+            }
+        }
+    }
+
+    /// This server serves nobody any more.
+    pub(super) fn let_everybody_go(&mut self) {
+        for id in self.ids() {
+            self.close(id);
+        }
+    }
+
+    /// This server is about to end: who has no answer to wait for goes now, the others after it.
+    pub(super) fn say_goodbye(&mut self) {
+        self.is_ending = true;
+        for id in self.ids() {
+            self.mark(id);
+        }
+        self.flush();
+    }
+
+    /// A word was said.
+    pub(super) fn on_word(&mut self, id: ConnectionId, word: Word, mask: i64) {
+        if let Some(connection) = self.get_mut(id) {
+            connection.stage = Stage::Word;
+            self.words.push((id, word, mask));
+        }
+    }
+
+    pub(super) fn take_words(&mut self) -> Vec<(ConnectionId, Word, i64)> {
+        std::mem::take(&mut self.words)
+    }
+
+    /// Whether a word is answered.
+    pub(crate) fn is_allowed(&self, word: Word) -> bool {
+        self.settings.words.contains(&word)
+    }
+
+    /// Says a last thing to a client.
+    pub(super) fn say(&mut self, id: ConnectionId, text: &str) {
+        let Some(connection) = self.get_mut(id) else { return };
+        connection.output.extend_from_slice(text.as_bytes());
+        connection.stats.sent += 1;
+        self.totals.sent += 1;
+        self.close(id);
+        self.flush();
+    }
+}

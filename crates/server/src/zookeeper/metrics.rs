@@ -1,0 +1,151 @@
+//! What a server counts, under the names that ZooKeeper gives it: the source of `mntr`, of the AdminServer's `monitor`, and of what
+//! Prometheus reads.
+//!
+//! ZooKeeper has some five hundred values, most of which tell of its own queues and threads. Here are those that mean something in this
+//! server, each with ZooKeeper's meaning. Nothing is shared between threads, so all are plain numbers.
+
+mod summary;
+mod text;
+
+pub(crate) use summary::{Distribution, Summary};
+pub(crate) use text::{Value, prometheus};
+
+/// Declares the numbers once: as fields, and by name for whoever lists them.
+macro_rules! numbers {
+    (
+        counters { $($(#[$counter_doc:meta])* $counter:ident,)* }
+        summaries { $($(#[$summary_doc:meta])* $summary:ident,)* }
+        distributions { $($(#[$distribution_doc:meta])* $distribution:ident,)* }
+    ) => {
+        /// What this server has counted since it started, or since `srst`.
+        #[derive(Default)]
+        pub(crate) struct Metrics {
+            $($(#[$counter_doc])* pub(crate) $counter: u64,)*
+            $($(#[$summary_doc])* pub(crate) $summary: Summary,)*
+            $($(#[$distribution_doc])* pub(crate) $distribution: Distribution,)*
+        }
+
+        impl Metrics {
+            /// Tells `sink` each value by its name.
+            fn each_kept<'a>(&'a self, sink: &mut dyn FnMut(&'static str, Value<'a>)) {
+                $(sink(stringify!($counter), Value::Counter(self.$counter));)*
+                $(sink(stringify!($summary), Value::Summary(&self.$summary));)*
+                $(sink(stringify!($distribution), Value::Distribution(&self.$distribution));)*
+            }
+        }
+    };
+}
+
+numbers! {
+    counters {
+        /// Bytes that clients sent.
+        bytes_received_count,
+        /// Bytes of replies.
+        response_bytes,
+        /// Bytes of watch events.
+        watch_bytes,
+        /// Clients that asked for a session, new or old.
+        connection_request_count,
+        /// Clients that came with a session of theirs.
+        connection_revalidate_count,
+        /// Connections that were not let in: too many.
+        connection_rejected,
+        /// Connections whose client went away without a word.
+        connection_drop_count,
+        /// Connections that were closed since nothing came over them for too long.
+        sessionless_connections_expired,
+        /// Connections that were closed while this server served nobody.
+        cnxn_closed_without_zk_server_running,
+        /// Requests that were refused since too many waited.
+        throttled_ops,
+        /// Requests whose bytes could not be understood, or were too many.
+        large_requests_rejected,
+        /// How often this server looked for a leader.
+        looking_count,
+        /// Learners that were brought up to date by what they lacked.
+        diff_count,
+        /// Learners that were sent a snapshot.
+        snap_count,
+        /// Transactions that this leader has committed.
+        commit_count,
+        /// Transactions that this leader has proposed.
+        proposal_count,
+        /// Proposals that this learner has received.
+        learner_proposal_received_count,
+        /// Commits that this learner has received.
+        learner_commit_received_count,
+        /// Sessions that this leader let expire.
+        stale_sessions_expired,
+        /// Times that a tree's digest was not what the leader said.
+        digest_mismatches_count,
+        /// Snapshots that failed.
+        snapshot_error_count,
+        /// Learners' clients that came with a session of theirs.
+        revalidate_count,
+    }
+    summaries {
+        /// Milliseconds that a sync of the log takes.
+        fsynctime,
+        /// Milliseconds that a snapshot takes.
+        snapshottime,
+        /// Milliseconds that reading the data folder took.
+        dbinittime,
+        /// Milliseconds that an election takes.
+        election_time,
+        /// Milliseconds that a follower takes to synchronize.
+        follower_sync_time,
+        /// Milliseconds that an observer takes to synchronize.
+        observer_sync_time,
+        /// Milliseconds without a leader.
+        unavailable_time,
+        /// Watchers that heard that a node was created, for each such node.
+        node_created_watch_count,
+        /// Watchers that heard that a node was deleted.
+        node_deleted_watch_count,
+        /// Watchers that heard that a node's data changed.
+        node_changed_watch_count,
+        /// Watchers that heard that a node's children changed.
+        node_children_watch_count,
+        /// Transactions that one sync of the log covered.
+        sync_processor_batch_size,
+    }
+    distributions {
+        /// Milliseconds from a read's arrival to its answer.
+        readlatency,
+        /// Milliseconds from a write's arrival to its answer.
+        updatelatency,
+        /// Milliseconds from the moment that the leader prepared a transaction to its being applied here, by two clocks.
+        propagation_latency,
+        /// Milliseconds from a proposal to its quorum.
+        quorum_ack_latency,
+    }
+}
+
+/// What is not counted but looked at when somebody asks: `name`, value.
+pub(crate) type Gauges = Vec<(&'static str, Gauge)>;
+
+/// A value of a moment.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Gauge {
+    /// A whole number.
+    Whole(i64),
+    /// Another one.
+    Real(f64),
+}
+
+impl Metrics {
+    /// Everything by name: first the gauges, then what is kept.
+    pub(crate) fn each<'a>(&'a self, gauges: &Gauges, sink: &mut dyn FnMut(&'static str, Value<'a>)) {
+        for &(name, gauge) in gauges {
+            sink(name, Value::Gauge(gauge));
+        }
+        self.each_kept(sink);
+    }
+
+    /// `mntr`'s lines after the first ones, as `key`, value: a summary is five of them, a distribution nine.
+    pub(crate) fn flat(&self, gauges: &Gauges) -> Vec<(String, Gauge)> {
+        let mut lines = Vec::new();
+        self.each(gauges, &mut |name, value| text::flatten(name, value, &mut lines));
+        lines
+    }
+}
