@@ -7,10 +7,21 @@
 //!   disk      the log's thread and the data's    admin    8080, and metrics
 //! ```
 
+mod address;
+mod assemble;
+mod codec;
 mod config;
+mod disk;
+mod election;
+mod engine;
 mod error;
+mod inbox;
+mod member;
+mod quorum;
+mod server;
+mod turn;
 
-pub use config::{Address, Config, Server, ServerRole};
+pub use config::Config;
 pub use error::{RunError, StartError, StopError};
 
 use std::future::Future;
@@ -19,6 +30,5 @@ use std::future::Future;
 ///
 /// To be called on a runtime of one thread (`tokio::runtime::Builder::new_current_thread`): everything but the disk lives there.
 pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), RunError> {
-    drop((config, stop));
-    Err(StartError::Data("ZooKeeper servers cannot be run yet".to_owned()).into())
+    server::run_until(config, stop).await
 }

@@ -1,26 +1,22 @@
 //! What a server is told before it starts.
 
 use consensus::{Configuration, NodeId};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use zookeeper::config::Ensemble;
 
 /// One server's settings, already validated. They are those of a zoo.cfg, whose keys are named with each.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which of `servers` this one is: the number in the file `myid` of the data folder. Of no meaning without `servers`.
+    /// Which server of the ensemble this one is: the number in the file `myid` of the data folder. Of no meaning without an ensemble.
     pub id: u64,
     /// `dataDir`: snapshots, epochs and `myid`.
     pub data_dir: PathBuf,
     /// `dataLogDir`: transaction logs. The same folder if the file names no other.
     pub data_log_dir: PathBuf,
-    /// `server.N`: everybody, this one among them. Empty: a server that stands alone.
-    pub servers: BTreeMap<u64, Server>,
-    /// `group.G`: whom each group holds. Empty: a plain majority decides.
-    pub groups: BTreeMap<u64, Vec<u64>>,
-    /// `weight.N`; who is not named weighs 1. Only with `groups`.
-    pub weights: BTreeMap<u64, u64>,
+    /// `server.N`, `group.G` and `weight.N`: everybody, this server among them. Without servers: it stands alone.
+    pub ensemble: Ensemble,
     /// `quorumListenOnAllIPs`: listen for other servers on every address of this machine and not only on the one in `server.N`.
     pub quorum_listen_on_all_ips: bool,
     /// `clientPort` and `clientPortAddress`, or the client's part of `server.N`. `None`: no clients.
@@ -61,6 +57,12 @@ pub struct Config {
     pub super_digest: Option<String>,
     /// `skipACL`: whether access lists are not looked at.
     pub skip_acl: bool,
+    /// `znode.container.checkIntervalMs`: how often empty containers and nodes whose time is over are looked for …
+    pub container_check_interval: Duration,
+    /// `znode.container.maxPerMinute`: … of which so many are deleted at most.
+    pub containers_per_minute: u32,
+    /// `znode.container.maxNeverUsedIntervalMs`: a container that never had a child goes after this long. Zero: never.
+    pub container_never_used: Duration,
     /// `jute.maxbuffer`: the most bytes of one request, and of what it holds.
     pub jute_max: usize,
     /// `digest.enabled`: whether this server, when it leads, says with each transaction what the tree comes to.
@@ -71,6 +73,10 @@ pub struct Config {
     pub snap_bytes: u64,
     /// `preAllocSize`: the log's files grow by so many bytes.
     pub prealloc_bytes: u64,
+    /// `db.autocreate`: an empty folder may be a new server's. Otherwise a file `initialize` in it has to say so.
+    pub autocreate: bool,
+    /// `snapshot.trust.empty`: a log without any snapshot is taken for a server's whole history.
+    pub trust_empty_snapshot: bool,
     /// `autopurge.purgeInterval`; `None`: old files stay for ever.
     pub purge_interval: Option<Duration>,
     /// `autopurge.snapRetainCount`.
@@ -88,37 +94,6 @@ pub struct Config {
     pub lossy_disk: bool,
 }
 
-/// One line `server.N`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Server {
-    /// Where it is found: more than one address if they are joined by `|`. Never empty.
-    pub addresses: Vec<Address>,
-    /// Whether its vote counts.
-    pub role: ServerRole,
-    /// Its client address, `host:port`, if the line says so.
-    pub client: Option<String>,
-}
-
-/// Where a server is found by others. Names are looked up each time that they are needed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Address {
-    /// A name or an address, without brackets.
-    pub host: String,
-    /// Where its learners connect.
-    pub quorum_port: u16,
-    /// Where votes are exchanged.
-    pub election_port: u16,
-}
-
-/// Whether a server's vote counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ServerRole {
-    /// It does.
-    Participant,
-    /// It does not.
-    Observer,
-}
-
 impl Config {
     /// ZooKeeper's defaults for a server that stands alone.
     pub fn new(data_dir: impl Into<PathBuf>) -> Config {
@@ -128,9 +103,7 @@ impl Config {
             id: 1,
             data_log_dir: data_dir.clone(),
             data_dir,
-            servers: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            weights: BTreeMap::new(),
+            ensemble: Ensemble::default(),
             quorum_listen_on_all_ips: false,
             client_address: None,
             client_backlog: 1024,
@@ -151,11 +124,16 @@ impl Config {
             extended_types: false,
             super_digest: None,
             skip_acl: false,
+            container_check_interval: Duration::from_secs(60),
+            containers_per_minute: 10_000,
+            container_never_used: Duration::ZERO,
             jute_max: 0xf_ffff,
             digest: true,
             snap_count: 100_000,
             snap_bytes: 4 << 30,
             prealloc_bytes: 64 << 20,
+            autocreate: true,
+            trust_empty_snapshot: false,
             purge_interval: None,
             snapshots_kept: 3,
             election_connect_timeout: Duration::from_secs(5),
@@ -168,7 +146,7 @@ impl Config {
 
     /// Whether this server stands alone.
     pub fn is_standalone(&self) -> bool {
-        self.servers.is_empty()
+        self.ensemble.servers.is_empty()
     }
 
     /// This server's id.
@@ -176,20 +154,19 @@ impl Config {
         NodeId(self.id)
     }
 
-    /// Who votes and who does not. Who stands alone agrees with himself.
+    /// Who votes, who does not, and what votes weigh. Who stands alone agrees with himself.
     pub(crate) fn configuration(&self) -> Configuration {
-        if self.is_standalone() {
-            return Configuration::of([self.me()]);
-        }
-        let ids = |role: ServerRole| {
-            self.servers.iter().filter(move |(_, server)| server.role == role).map(|(&id, _)| NodeId(id)).collect()
-        };
-        Configuration { voters: ids(ServerRole::Participant), learners: ids(ServerRole::Observer), hierarchy: None }
+        if self.is_standalone() { Configuration::of([self.me()]) } else { self.ensemble.configuration() }
     }
 
-    /// Whether this server votes.
-    pub(crate) fn is_voter(&self) -> bool {
-        self.servers.get(&self.id).is_none_or(|server| server.role == ServerRole::Participant)
+    /// Whether this server only listens.
+    pub(crate) fn is_observer(&self) -> bool {
+        self.ensemble.servers.get(&self.me()).is_some_and(|server| server.observer)
+    }
+
+    /// The longest string or buffer that is taken from anybody.
+    pub(crate) fn length_max(&self) -> usize {
+        zookeeper::jute::length_limit(self.jute_max, self.jute_max)
     }
 
     /// How long a learner may take to connect and synchronize.

@@ -14,13 +14,15 @@
 
 use super::config::Config;
 use super::engine::{Protocol, Replica, Tree};
+use super::quorum::Quorum;
 use crate::clock::Clock;
 use consensus::{NodeId, Position, Role, SessionNote};
 use replica::Token;
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use tokio::sync::Notify;
+use std::task::{Context, Poll, Waker};
+use tokio::sync::oneshot;
 
 /// How a client's request ended.
 pub(crate) type Outcome = replica::Answer<znodes::Response>;
@@ -35,7 +37,7 @@ pub(crate) trait Clients {
     /// before the answer to whoever asked for it. Empty `events` are not told.
     fn on_happened(&self, position: Position, events: Vec<znodes::Event>);
 
-    /// What was asked under `token` ended so. Each write, question and hand-over is answered once.
+    /// What was asked under `token` ended so. Each write and each question is answered once.
     fn on_answer(&self, token: Token, outcome: Outcome);
 
     /// The leader has answered [`SessionNote::Revalidate`] with [`SessionNote::Revalidated`].
@@ -59,12 +61,12 @@ pub(crate) trait Clients {
 pub(crate) struct Core {
     config: Rc<Config>,
     clock: Clock,
-    replica: RefCell<Replica>,
+    pub(super) replica: RefCell<Replica>,
     asked: RefCell<Asked>,
-    wake: Notify,
+    waker: Cell<Option<Waker>>,
     next_token: Cell<u64>,
-    serving: Cell<bool>,
-    links: RefCell<Vec<Learner>>,
+    pub(super) serving: Cell<bool>,
+    quorum: OnceCell<Rc<Quorum>>,
 }
 
 /// What the clients' half wants done.
@@ -73,7 +75,7 @@ pub(crate) struct Asked {
     pub(crate) writes: Vec<(Token, znodes::Request)>,
     pub(crate) queries: Vec<(Token, znodes::Query)>,
     pub(crate) notes: Vec<SessionNote>,
-    pub(crate) hand_over: Vec<Token>,
+    pub(crate) hand_over: Vec<(Token, oneshot::Sender<Outcome>)>,
 }
 
 impl Asked {
@@ -111,6 +113,24 @@ pub(crate) struct Learner {
 }
 
 impl Core {
+    pub(crate) fn new(config: Rc<Config>, clock: Clock, replica: Replica) -> Rc<Core> {
+        Rc::new(Core {
+            config,
+            clock,
+            replica: RefCell::new(replica),
+            asked: RefCell::default(),
+            waker: Cell::default(),
+            next_token: Cell::new(0),
+            serving: Cell::new(false),
+            quorum: OnceCell::new(),
+        })
+    }
+
+    /// The quorum port, once there is one.
+    pub(crate) fn know(&self, quorum: Rc<Quorum>) {
+        assert!(self.quorum.set(quorum).is_ok(), "there is one quorum port");
+    }
+
     /// What the server was told before it started.
     pub(crate) fn config(&self) -> &Rc<Config> {
         &self.config
@@ -136,25 +156,28 @@ impl Core {
     /// from, for the first one's answer.
     pub(crate) fn write(&self, token: Token, request: znodes::Request) {
         self.asked.borrow_mut().writes.push((token, request));
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Wants this answered from a state that holds everything committed before: `sync`.
     pub(crate) fn query(&self, token: Token, query: znodes::Query) {
         self.asked.borrow_mut().queries.push((token, query));
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Has something to say to the leader about sessions, be it this very server. Lost if nobody leads.
     pub(crate) fn tell(&self, note: SessionNote) {
         self.asked.borrow_mut().notes.push(note);
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Wants leadership handed to whoever is furthest ahead.
-    pub(crate) fn hand_over(&self, token: Token) {
-        self.asked.borrow_mut().hand_over.push(token);
-        self.wake.notify_one();
+    pub(crate) fn hand_over(&self) -> oneshot::Receiver<Outcome> {
+        let (tell, told) = oneshot::channel();
+        let token = self.token();
+        self.asked.borrow_mut().hand_over.push((token, tell));
+        self.wake();
+        told
     }
 
     /// Whether clients may be served: what [`Clients::on_serving`] was last told.
@@ -181,7 +204,12 @@ impl Core {
 
     /// Who is connected to this leader. Nobody unless it leads.
     pub(crate) fn learners(&self) -> Vec<Learner> {
-        self.links.borrow().clone()
+        let protocol = self.protocol();
+        let learners = protocol.learners().filter_map(|(id, learner)| {
+            let address = self.quorum.get()?.address(id)?;
+            Some(Learner { id, address, observer: learner.observer, synced: learner.synced })
+        });
+        learners.collect()
     }
 
     /// The protocol, to look at.
@@ -189,14 +217,19 @@ impl Core {
         Ref::map(self.replica.borrow(), Replica::consensus)
     }
 
-    /// Waits until there is something asked for.
-    pub(crate) async fn asked(&self) -> Asked {
-        loop {
-            let asked = self.asked.take();
-            if !asked.is_empty() {
-                return asked;
-            }
-            self.wake.notified().await;
+    /// What was asked for since the last turn.
+    pub(crate) fn poll_asked(&self, cx: &mut Context<'_>) -> Poll<Asked> {
+        let asked = self.asked.take();
+        if !asked.is_empty() {
+            return Poll::Ready(asked);
+        }
+        self.waker.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
         }
     }
 }

@@ -1,0 +1,45 @@
+//! A snapshot that a leader sends: it goes to a file as it comes, and nothing else is read from its link meanwhile.
+
+use super::Quorum;
+use super::link::fill;
+use bytes::{Bytes, BytesMut};
+use consensus::{NodeId, Position};
+use std::io::{self, ErrorKind};
+use storage::zookeeper::Progress;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// A snapshot on its way in: each piece is answered with how far the snapshot has come.
+#[derive(Debug)]
+pub(crate) struct Arriving {
+    pub(crate) bytes: mpsc::Sender<Bytes>,
+    pub(crate) progress: mpsc::Receiver<Result<Progress, String>>,
+}
+
+/// Begins to receive the snapshot of a position from a leader.
+pub(crate) type Begin = Box<dyn Fn(NodeId, Position) -> Arriving>;
+
+/// Receives a whole snapshot. What `buffer` holds afterwards is what follows it.
+pub(crate) async fn receive(
+    quorum: &Quorum,
+    from: NodeId,
+    position: Position,
+    stream: &TcpStream,
+    buffer: &mut BytesMut,
+) -> io::Result<()> {
+    let mut arriving = (quorum.begin)(from, position);
+    loop {
+        if buffer.is_empty() {
+            fill(stream, buffer).await?;
+        }
+        let piece = buffer.split().freeze();
+        // Who has gone away has said why, or said that it was whole.
+        let _ = arriving.bytes.send(piece.clone()).await;
+        let progress = arriving.progress.recv().await.unwrap_or_else(|| Err("the disk's thread has gone".to_owned()));
+        let Progress { taken, whole } = progress.map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
+        buffer.extend_from_slice(&piece[taken..]);
+        if whole {
+            return Ok(());
+        }
+    }
+}
