@@ -29,6 +29,13 @@ pub(crate) enum Command {
     Put(Put),
     /// Delete a key, or many
     Del(Del),
+    /// Read and write a ZooKeeper tree
+    Zk {
+        #[command(flatten)]
+        reach: crate::zk::Reach,
+        #[command(subcommand)]
+        action: crate::zk::Action,
+    },
     /// How each member is
     Status(Client),
     /// Who is in the cluster
@@ -229,6 +236,65 @@ pub(crate) struct Sim {
 pub(crate) enum Bench {
     /// How long the cluster takes no writes when its leader dies
     Failover(Failover),
+    /// How much ZooKeeper servers can do, and what it costs them
+    Zookeeper(ZooKeeperBench),
+}
+
+/// What a load of ZooKeeper servers consists of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ZooKeeperLoad {
+    /// getData: every connection of its own node
+    Get,
+    /// setData: every connection of its own node
+    Set,
+    /// create: a new node each
+    Create,
+    /// Seven getData to three setData
+    Mixed,
+}
+
+/// Whose servers are started to be measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ZooKeeperServer {
+    Quorate,
+    /// The Java ZooKeeper 3.9.3 that `cargo xtask peers` fetched
+    Java,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ZooKeeperBench {
+    /// What to do
+    pub(crate) load: ZooKeeperLoad,
+    /// Servers that run already, apart by commas [default: three are started for it]
+    #[arg(long, value_delimiter = ',', conflicts_with = "peer")]
+    pub(crate) servers: Vec<String>,
+    /// Whose servers to start
+    #[arg(long, default_value = "quorate")]
+    pub(crate) peer: ZooKeeperServer,
+    /// How many servers to start
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub(crate) members: u16,
+    /// Where they keep their data [default: the folder for temporary files]
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// How many clients, spread over the servers
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) connections: u32,
+    /// How many requests each has under way
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) window: u32,
+    /// How many requests in all
+    #[arg(long, default_value_t = 500_000)]
+    pub(crate) total: u64,
+    /// Bytes of data a node
+    #[arg(long, default_value_t = 256)]
+    pub(crate) value_size: usize,
+    /// Leave the nodes there
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -257,6 +323,12 @@ pub(crate) struct Failover {
     /// The members' --election-timeout, in milliseconds
     #[arg(long, default_value_t = 1000)]
     pub(crate) election_timeout: u64,
+    /// ZooKeeper servers' tickTime, in milliseconds
+    #[arg(long, default_value_t = 2000)]
+    pub(crate) tick_time: u64,
+    /// ZooKeeper servers' syncLimit, in ticks
+    #[arg(long, default_value_t = 5)]
+    pub(crate) sync_limit: u64,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -266,9 +338,13 @@ pub(crate) struct Failover {
 pub(crate) enum Whose {
     Quorate,
     Etcd,
+    /// This binary's ZooKeeper servers
+    QuorateZookeeper,
+    /// The Java ZooKeeper 3.9.3 that `cargo xtask peers` fetched
+    Zookeeper,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.trim_end_matches('s').parse().map_err(|_| format!("{text:?} is no number of seconds"))?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -4,6 +4,7 @@
 //!   quorate etcd …   or a link called etcd     one member, configured as etcd is          member
 //!   quorate dev                                a cluster of three on this machine         dev
 //!   quorate get, put, del, status, member      a small client                             client
+//!   quorate zk                                 a small client for ZooKeeper               zk
 //!   quorate sim, bench                         simulated clusters; measurements           sim, bench
 //! ```
 
@@ -17,6 +18,7 @@ mod logging;
 mod member;
 mod processes;
 mod simulate;
+mod zk;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -47,10 +49,12 @@ fn command(command: Command) -> ExitCode {
         Command::Get(options) => client::run(client::Action::Get(options)),
         Command::Put(options) => client::run(client::Action::Put(options)),
         Command::Del(options) => client::run(client::Action::Del(options)),
+        Command::Zk { reach, action } => zk::run(&reach, &action),
         Command::Status(options) => client::run(client::Action::Status(options)),
         Command::Member { action: cli::Member::List(options) } => client::run(client::Action::Members(options)),
         Command::Sim(options) => simulate::run(&options),
         Command::Bench { action: cli::Bench::Failover(options) } => bench::failover(&options),
+        Command::Bench { action: cli::Bench::Zookeeper(options) } => bench::zookeeper(&options),
         Command::FlagTable => {
             print!("{}", member::flag_table());
             ExitCode::SUCCESS

@@ -2,7 +2,7 @@
 
 mod ports;
 
-pub(crate) use ports::{becomes_free, free_ports, holder};
+pub(crate) use ports::{becomes_free, free_ports, holder, listener};
 
 use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 use std::ffi::OsStr;

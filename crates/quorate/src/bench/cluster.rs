@@ -1,18 +1,17 @@
 //! A cluster of processes on free ports of loopback, in a folder of its own, that ends with this process.
 
+use super::member::{Member, peer};
 use crate::cli::{self, Whose};
 use crate::client::{channel, status_of};
-use crate::processes::{free_ports, leashed, send, this_program};
+use crate::processes::{free_ports, this_program};
 use etcd::pb::etcdserverpb::StatusResponse;
 use rustix::process::Signal;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tokio::process::{Child, Command};
 
-/// Where `cargo xtask peers` leaves the Go etcd, under the target folder.
-const GO_ETCD: &str = "peers/etcd-3.5.16/etcd";
+/// Where `cargo xtask peers` leaves the Go etcd.
+const GO_ETCD: &str = "etcd-3.5.16/etcd";
 /// How long a cluster may take to agree on a leader.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -20,15 +19,6 @@ const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
 pub(super) struct Cluster {
     members: Vec<Member>,
     folder: PathBuf,
-}
-
-struct Member {
-    name: String,
-    client: String,
-    program: PathBuf,
-    arguments: Vec<String>,
-    log: PathBuf,
-    child: Option<Child>,
 }
 
 impl Cluster {
@@ -55,14 +45,8 @@ impl Cluster {
                 format!("--heartbeat-interval={}", options.heartbeat_interval),
                 format!("--election-timeout={}", options.election_timeout),
             ];
-            Member {
-                log: folder.join(format!("{name}.log")),
-                name,
-                client,
-                program: program.clone(),
-                arguments: first.iter().map(|word| (*word).to_owned()).chain(flags).collect(),
-                child: None,
-            }
+            let arguments = first.iter().map(|word| (*word).to_owned()).chain(flags).collect();
+            Member::new(name, client, program.clone(), arguments, &folder)
         });
         let mut cluster = Cluster { members: members.collect(), folder: folder.clone() };
         for index in 0..count {
@@ -74,32 +58,17 @@ impl Cluster {
 
     /// Starts a member's process.
     pub(super) fn spawn(&mut self, index: usize) -> Result<(), String> {
-        let member = &mut self.members[index];
-        let log = File::options().create(true).append(true).open(&member.log);
-        let log = log.map_err(|error| format!("cannot write {}: {error}", member.log.display()))?;
-        let mut command = leashed(&member.program, &member.arguments);
-        let variables = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("ETCD_"));
-        for variable in variables.collect::<Vec<_>>() {
-            command.env_remove(variable);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let child = Command::from(command).kill_on_drop(true).spawn();
-        member.child = Some(child.map_err(|error| format!("cannot start {}: {error}", member.name))?);
-        Ok(())
+        self.members[index].spawn()
     }
 
     /// Sends a member's process a signal.
     pub(super) fn signal(&self, index: usize, signal: Signal) {
-        if let Some(pid) = self.members[index].child.as_ref().and_then(Child::id) {
-            send(pid, signal);
-        }
+        self.members[index].signal(signal);
     }
 
     /// Waits until a process that was killed is gone.
     pub(super) async fn reap(&mut self, index: usize) {
-        if let Some(mut child) = self.members[index].child.take() {
-            let _ = child.wait().await;
-        }
+        self.members[index].reap().await;
     }
 
     /// The client URLs of all members but one.
@@ -132,9 +101,9 @@ impl Cluster {
 
     /// Ends the members and deletes what they wrote.
     pub(super) async fn end(mut self) {
-        for index in 0..self.members.len() {
-            self.signal(index, Signal::KILL);
-            self.reap(index).await;
+        for member in &mut self.members {
+            member.signal(Signal::KILL);
+            member.reap().await;
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
@@ -162,15 +131,14 @@ fn program(options: &cli::Failover) -> Result<(PathBuf, &'static [&'static str])
         (Whose::Quorate, None) => Ok((this_program(), &["etcd"])),
         (Whose::Quorate, Some(path)) => Ok((path.clone(), &["etcd"])),
         (Whose::Etcd, Some(path)) => Ok((path.clone(), &[])),
+        (Whose::QuorateZookeeper | Whose::Zookeeper, _) => unreachable!("an ensemble is started elsewhere"),
         (Whose::Etcd, None) => fetched_etcd()
             .map(|path| (path, &[][..]))
             .ok_or_else(|| "no Go etcd was found; fetch one with `cargo xtask peers`, or name one with --binary".to_owned()),
     }
 }
 
-/// The Go etcd beside this binary's own target folder, or in the present one.
+/// The Go etcd that was fetched.
 fn fetched_etcd() -> Option<PathBuf> {
-    let own = this_program();
-    let targets = own.ancestors().map(Path::to_owned).chain([PathBuf::from("target")]);
-    targets.map(|target| target.join(GO_ETCD)).find(|path| path.is_file())
+    peer(GO_ETCD).filter(|path| path.is_file())
 }

@@ -1,66 +1,70 @@
 //! What clients of the survivors notice when the leader dies.
 //!
 //! ```text
-//!   puts to each survivor, one every few milliseconds, none waiting for another
+//!   writes to each survivor, one every few milliseconds, none waiting for another
 //!   ──┬──┬──┬──┬──┬──╂──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬── …
 //!                    ┃ kill                ▲ first of those sent since that is acknowledged
 //!                    ├──── first ack ──────┤
-//!   the longest wait is that of the put, sent around or after the kill, that waited longest for any answer
+//!   the longest wait is that of the write, sent around or after the kill, that waited longest for any answer
 //! ```
 
-use super::cluster::Cluster;
-use super::figures::{Measured, Round};
+use super::figures::{Measured, Round, Timing};
+use super::target::Target;
 use crate::cli::{self, Whose};
-use crate::client::channel;
-use etcd::pb::etcdserverpb::PutRequest;
-use etcd::pb::etcdserverpb::kv_client::KvClient;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tonic::transport::Channel;
 
-/// One put so often, to each survivor.
-const PUT_EVERY: Duration = Duration::from_millis(5);
-/// For how long puts are sent before the kill.
+/// One write so often, to each survivor.
+pub(super) const WRITE_EVERY: Duration = Duration::from_millis(5);
+/// For how long writes are sent before the kill.
 const BEFORE: Duration = Duration::from_millis(500);
 /// For how long they are sent after it, and longer only while nobody leads.
 const AFTER: Duration = Duration::from_millis(2500);
 /// When a cluster without a leader is given up.
 const LEADER_WITHIN: Duration = Duration::from_secs(60);
 /// When a put is given up. Go etcd's own limit is 7 s.
-const GIVE_UP: Duration = Duration::from_secs(15);
-/// A put that is sent so soon after the signal might still meet a process that has not noticed that it is dead.
+pub(super) const GIVE_UP: Duration = Duration::from_secs(15);
+/// A write that is sent so soon after the signal might still meet a process that has not noticed that it is dead.
 const DYING: Duration = Duration::from_millis(2);
 /// How long the whole cluster is left in peace between kills.
 const PEACE: Duration = Duration::from_secs(1);
 
-/// A put's fate.
-struct Fate {
-    sent: Instant,
-    answered: Instant,
+/// A write's fate.
+pub(super) struct Fate {
+    pub(super) sent: Instant,
+    pub(super) answered: Instant,
     /// What was wrong, if it was not acknowledged.
-    error: Option<String>,
+    pub(super) error: Option<String>,
 }
 
 pub(super) async fn measure(options: &cli::Failover) -> Result<Measured, String> {
-    let mut cluster = Cluster::start(options).await?;
+    let mut cluster = Target::start(options).await?;
     let measured = rounds(options, &mut cluster).await;
     cluster.end().await;
     Ok(Measured {
         peer: match options.peer {
             Whose::Quorate => "quorate",
             Whose::Etcd => "etcd",
+            Whose::QuorateZookeeper => "quorate-zookeeper",
+            Whose::Zookeeper => "zookeeper",
         },
         hang: options.hang,
         members: options.members,
-        heartbeat_interval: options.heartbeat_interval,
-        election_timeout: options.election_timeout,
+        timing: match options.peer {
+            Whose::Quorate | Whose::Etcd => {
+                Timing::Etcd { heartbeat_interval: options.heartbeat_interval, election_timeout: options.election_timeout }
+            }
+            Whose::QuorateZookeeper | Whose::Zookeeper => {
+                Timing::ZooKeeper { tick_time: options.tick_time, sync_limit: options.sync_limit }
+            }
+        },
         rounds: measured?,
     })
 }
 
-async fn rounds(options: &cli::Failover, cluster: &mut Cluster) -> Result<Vec<Round>, String> {
+async fn rounds(options: &cli::Failover, cluster: &mut Target) -> Result<Vec<Round>, String> {
     let mut rounds = Vec::new();
     for number in 1..=options.kills {
         tokio::time::sleep(PEACE).await;
@@ -78,13 +82,9 @@ async fn rounds(options: &cli::Failover, cluster: &mut Cluster) -> Result<Vec<Ro
     Ok(rounds)
 }
 
-async fn round(cluster: &Cluster, leader: usize, hang: bool) -> Result<Round, String> {
+async fn round(cluster: &Target, leader: usize, hang: bool) -> Result<Round, String> {
     let (fates, mut told) = mpsc::unbounded_channel();
-    let mut load = Vec::new();
-    for (index, url) in cluster.survivors(leader).into_iter().enumerate() {
-        let channel = channel(&url, Duration::from_secs(2)).await.map_err(|why| format!("{url}: {why}"))?;
-        load.push(tokio::spawn(puts(index, channel, fates.clone())));
-    }
+    let load = cluster.write_to_survivors(leader, &fates).await?;
     drop(fates);
     tokio::time::sleep(BEFORE).await;
     let killed = Instant::now();
@@ -98,7 +98,7 @@ async fn round(cluster: &Cluster, leader: usize, hang: bool) -> Result<Round, St
             Ok(None) | Err(_) => break,
         }
     }
-    // The puts that are still under way are waited for: how long they wait is what is asked.
+    // The writes that are still under way are waited for: how long they wait is what is asked.
     load.iter().for_each(tokio::task::JoinHandle::abort);
     while let Some(fate) = told.recv().await {
         all.push(fate);
@@ -106,29 +106,7 @@ async fn round(cluster: &Cluster, leader: usize, hang: bool) -> Result<Round, St
     judge(&all, killed)
 }
 
-/// Sends puts until it is aborted; each goes on by itself.
-async fn puts(survivor: usize, channel: Channel, fates: mpsc::UnboundedSender<Fate>) {
-    let client = KvClient::new(channel);
-    let mut clock = tokio::time::interval(PUT_EVERY);
-    for n in 0u64.. {
-        clock.tick().await;
-        let (mut client, fates) = (client.clone(), fates.clone());
-        let key = format!("failover/{survivor}/{}", n % 100);
-        tokio::spawn(async move {
-            let put = PutRequest { key: key.into(), value: n.to_string().into(), ..Default::default() };
-            let sent = Instant::now();
-            let error = match tokio::time::timeout(GIVE_UP, client.put(put)).await {
-                Ok(Ok(_)) => None,
-                Ok(Err(status)) => Some(status.message().to_owned()),
-                Err(_) => Some(format!("no answer within {} s", GIVE_UP.as_secs())),
-            };
-            // Nobody listens any more if the measurement was given up.
-            let _ = fates.send(Fate { sent, answered: Instant::now(), error });
-        });
-    }
-}
-
-/// Whether a put was acknowledged by a later leader than the dead one.
+/// Whether a write was acknowledged by a later leader than the dead one.
 fn is_since(fate: &Fate, killed: Instant) -> bool {
     fate.error.is_none() && fate.sent >= killed + DYING
 }
@@ -137,7 +115,7 @@ fn judge(fates: &[Fate], killed: Instant) -> Result<Round, String> {
     let since = |at: Instant| at.saturating_duration_since(killed);
     let acknowledged = fates.iter().filter(|fate| fate.error.is_none());
     if acknowledged.clone().all(|fate| fate.answered >= killed) {
-        return Err("no put was acknowledged before the leader was killed".to_owned());
+        return Err("no write was acknowledged before the leader was killed".to_owned());
     }
     let after = acknowledged.filter(|fate| is_since(fate, killed)).map(|fate| since(fate.answered)).min();
     // Those that were under way count, too.
@@ -147,9 +125,9 @@ fn judge(fates: &[Fate], killed: Instant) -> Result<Round, String> {
         *errors.entry(error).or_insert(0) += 1;
     }
     Ok(Round {
-        first_ack: after.ok_or("no put was acknowledged after the leader was killed")?,
+        first_ack: after.ok_or("no write was acknowledged after the leader was killed")?,
         longest_wait: concerned().map(|fate| fate.answered - fate.sent).max().unwrap_or_default(),
-        puts: concerned().count(),
+        writes: concerned().count(),
         errors,
     })
 }
@@ -178,7 +156,7 @@ mod tests {
             fate(10, 55, None),
         ];
         let round = judge(&fates, killed).expect("there was an answer");
-        assert_eq!((round.first_ack.as_millis(), round.longest_wait.as_millis(), round.puts), (55, 902, 4));
+        assert_eq!((round.first_ack.as_millis(), round.longest_wait.as_millis(), round.writes), (55, 902, 4));
         assert_eq!(round.errors.values().sum::<usize>(), 1);
         assert!(judge(&fates[..3], killed).is_err(), "nothing was acknowledged after");
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 /// One kill.
 #[derive(Clone, Debug)]
 pub(super) struct Round {
-    /// From the kill to the first acknowledgement of a put that was sent since.
+    /// From the kill to the first acknowledgement of a write that was sent since.
     pub(super) first_ack: Duration,
-    /// The longest that a put waited for any answer.
+    /// The longest that a write waited for any answer.
     pub(super) longest_wait: Duration,
-    /// Puts that were under way or sent since the kill.
-    pub(super) puts: usize,
+    /// Writes that were under way or sent since the kill.
+    pub(super) writes: usize,
     /// How many of them failed, by what they were told.
     pub(super) errors: BTreeMap<String, usize>,
 }
@@ -23,9 +23,26 @@ pub(super) struct Measured {
     pub(super) peer: &'static str,
     pub(super) hang: bool,
     pub(super) members: u16,
-    pub(super) heartbeat_interval: u64,
-    pub(super) election_timeout: u64,
+    pub(super) timing: Timing,
     pub(super) rounds: Vec<Round>,
+}
+
+/// The settings, in milliseconds or ticks, that decide how soon a silent leader is missed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Timing {
+    Etcd { heartbeat_interval: u64, election_timeout: u64 },
+    ZooKeeper { tick_time: u64, sync_limit: u64 },
+}
+
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Timing::Etcd { heartbeat_interval, election_timeout } => {
+                write!(f, "heartbeat {heartbeat_interval} ms, election timeout {election_timeout} ms")
+            }
+            Timing::ZooKeeper { tick_time, sync_limit } => write!(f, "tickTime {tick_time} ms, syncLimit {sync_limit}"),
+        }
+    }
 }
 
 impl fmt::Display for Round {
@@ -33,10 +50,10 @@ impl fmt::Display for Round {
         let failed: usize = self.errors.values().sum();
         write!(
             f,
-            "first put after {} ms, longest wait {} ms, {failed} of {} puts failed",
+            "first write after {} ms, longest wait {} ms, {failed} of {} writes failed",
             self.first_ack.as_millis(),
             self.longest_wait.as_millis(),
-            self.puts
+            self.writes
         )
     }
 }
@@ -45,24 +62,24 @@ impl Measured {
     pub(super) fn text(&self) -> String {
         let how = if self.hang { "stopped (SIGSTOP)" } else { "killed (SIGKILL)" };
         let mut text = format!(
-            "{}: the leader of {} {how} {} times; heartbeat {} ms, election timeout {} ms\n\n{:36}{:>8}{:>8}{:>8}\n",
+            "{}: the leader of {} {how} {} times; {}\n\n{:36}{:>8}{:>8}{:>8}\n",
             self.peer,
             self.members,
             self.rounds.len(),
-            self.heartbeat_interval,
-            self.election_timeout,
+            self.timing,
             "milliseconds",
             "min",
             "median",
             "max"
         );
-        for (what, spans) in [("first acknowledged put", self.first_acks()), ("longest wait of a put", self.longest_waits())] {
+        for (what, spans) in [("first acknowledged write", self.first_acks()), ("longest wait of a write", self.longest_waits())]
+        {
             if let Some([min, median, max]) = spread(&spans) {
                 text += &format!("{what:36}{min:>8}{median:>8}{max:>8}\n");
             }
         }
         let failed: usize = self.errors().values().sum();
-        text += &format!("\n{failed} of {} puts failed\n", self.puts());
+        text += &format!("\n{failed} of {} writes failed\n", self.writes());
         for (error, count) in self.errors() {
             text += &format!("  {count:6}  {error}\n");
         }
@@ -76,16 +93,21 @@ impl Measured {
                 None => Value::Null,
             }
         };
+        let timing = match self.timing {
+            Timing::Etcd { heartbeat_interval, election_timeout } => {
+                json!({"heartbeat_interval_ms": heartbeat_interval, "election_timeout_ms": election_timeout})
+            }
+            Timing::ZooKeeper { tick_time, sync_limit } => json!({"tick_time_ms": tick_time, "sync_limit": sync_limit}),
+        };
         let object = json!({
             "peer": self.peer,
             "hang": self.hang,
             "members": self.members,
-            "heartbeat_interval_ms": self.heartbeat_interval,
-            "election_timeout_ms": self.election_timeout,
+            "timing": timing,
             "kills": self.rounds.len(),
             "first_ack_ms": spans(&self.first_acks()),
             "longest_wait_ms": spans(&self.longest_waits()),
-            "puts": self.puts(),
+            "writes": self.writes(),
             "failed": self.errors().values().sum::<usize>(),
             "errors": self.errors(),
         });
@@ -100,8 +122,8 @@ impl Measured {
         self.rounds.iter().map(|round| milliseconds(round.longest_wait)).collect()
     }
 
-    fn puts(&self) -> usize {
-        self.rounds.iter().map(|round| round.puts).sum()
+    fn writes(&self) -> usize {
+        self.rounds.iter().map(|round| round.writes).sum()
     }
 
     fn errors(&self) -> BTreeMap<&str, usize> {
@@ -133,20 +155,19 @@ mod tests {
         let round = |first: u64, wait: u64| Round {
             first_ack: Duration::from_millis(first),
             longest_wait: Duration::from_millis(wait),
-            puts: 10,
+            writes: 10,
             errors: BTreeMap::from([("etcdserver: request timed out".to_owned(), 2)]),
         };
         let measured = Measured {
             peer: "quorate",
             hang: false,
             members: 3,
-            heartbeat_interval: 100,
-            election_timeout: 1000,
+            timing: Timing::Etcd { heartbeat_interval: 100, election_timeout: 1000 },
             rounds: vec![round(40, 90), round(20, 70), round(30, 80)],
         };
         let text = measured.text();
-        assert!(text.contains("first acknowledged put                    20      30      40\n"), "{text}");
-        assert!(text.contains("6 of 30 puts failed"), "{text}");
+        assert!(text.contains("first acknowledged write                  20      30      40\n"), "{text}");
+        assert!(text.contains("6 of 30 writes failed"), "{text}");
         let object: Value = serde_json::from_str(&measured.json()).expect("JSON");
         assert_eq!((&object["first_ack_ms"]["median"], &object["longest_wait_ms"]["max"]), (&30.into(), &90.into()));
         assert_eq!((&object["failed"], &object["first_ack_ms"]["all"]), (&6.into(), &json!([40, 20, 30])));

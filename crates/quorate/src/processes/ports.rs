@@ -35,15 +35,24 @@ pub(crate) fn free_ports(count: usize) -> io::Result<Vec<u16>> {
 
 /// Who listens on a port: "etcd (pid 4711)", as far as this user may see it.
 pub(crate) fn holder(port: u16) -> String {
+    match listening_process(port) {
+        Some((pid, name)) => format!("{name} (pid {pid})"),
+        None => "a process of another user".to_owned(),
+    }
+}
+
+/// The process that listens on a port, as far as this user may see it.
+pub(crate) fn listener(port: u16) -> Option<u32> {
+    listening_process(port).map(|(pid, _)| pid)
+}
+
+fn listening_process(port: u16) -> Option<(u32, String)> {
     let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
         .flat_map(|table| listening_inodes(&table, port))
         .collect();
-    match inodes.iter().find_map(|inode| process_of(inode)) {
-        Some((pid, name)) => format!("{name} (pid {pid})"),
-        None => "a process of another user".to_owned(),
-    }
+    inodes.iter().find_map(|inode| process_of(inode))
 }
 
 /// The sockets of a table like /proc/net/tcp that listen on `port`.
