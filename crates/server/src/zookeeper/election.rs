@@ -13,6 +13,8 @@
 mod connection;
 mod dial;
 mod listen;
+#[cfg(test)]
+mod tests;
 
 use super::config::Config;
 use super::inbox::{ConnectionId, Inbox, PeerEvent};
