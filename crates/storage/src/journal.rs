@@ -5,6 +5,8 @@
 //!   journal.old    those before them; replaced when `journal` has grown to 256 KiB
 //! ```
 //!
+//! Where other programs look after the folder, too, it goes by a name that says whose it is.
+//!
 //! It is never synced. A power failure may tear the last line or take the last few; nothing depends on them.
 
 use crate::disk::{Disk, DiskFile, fault};
@@ -12,7 +14,6 @@ use crate::fault::{Action, Fault};
 use std::io;
 
 const FILE: &str = "journal";
-const OLD: &str = "journal.old";
 const BYTES_MAX: u64 = 256 << 10;
 
 /// One line of the journal.
@@ -27,6 +28,7 @@ pub struct Line {
 /// The journal of a running member.
 pub struct Journal<D: Disk> {
     disk: D,
+    name: &'static str,
     file: D::File,
     length: u64,
 }
@@ -34,13 +36,18 @@ pub struct Journal<D: Disk> {
 impl<D: Disk> Journal<D> {
     /// Opens the journal of a member, to append to it.
     pub fn open(disk: &D) -> Result<Journal<D>, Fault> {
-        let file = match disk.open(FILE) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(FILE),
+        Journal::open_as(disk, FILE)
+    }
+
+    /// Opens the journal that goes by the name `name` in its folder.
+    pub(crate) fn open_as(disk: &D, name: &'static str) -> Result<Journal<D>, Fault> {
+        let file = match disk.open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(name),
             opened => opened,
         };
-        let file = file.map_err(fault(disk, Action::Open, FILE))?;
-        let length = file.len().map_err(fault(disk, Action::Read, FILE))?;
-        let mut journal = Journal { disk: disk.clone(), file, length };
+        let file = file.map_err(fault(disk, Action::Open, name))?;
+        let length = file.len().map_err(fault(disk, Action::Read, name))?;
+        let mut journal = Journal { disk: disk.clone(), name, file, length };
         if length > 0 {
             // The last line may be torn: whatever is left of it ends here.
             journal.write(b"\n")?;
@@ -51,8 +58,8 @@ impl<D: Disk> Journal<D> {
     /// Appends a line. Line breaks in `text` become spaces.
     pub fn append(&mut self, wall_ms: u64, text: &str) -> Result<(), Fault> {
         if self.length >= BYTES_MAX {
-            self.disk.rename(FILE, OLD).map_err(fault(&self.disk, Action::Rename, FILE))?;
-            self.file = self.disk.create(FILE).map_err(fault(&self.disk, Action::Create, FILE))?;
+            self.disk.rename(self.name, &old(self.name)).map_err(fault(&self.disk, Action::Rename, self.name))?;
+            self.file = self.disk.create(self.name).map_err(fault(&self.disk, Action::Create, self.name))?;
             self.length = 0;
         }
         let text = text.replace(['\n', '\r'], " ");
@@ -61,8 +68,13 @@ impl<D: Disk> Journal<D> {
 
     /// The last `count` lines of a member's journal, oldest first. Needs no lock: the member may be running.
     pub fn tail(disk: &D, count: usize) -> Result<Vec<Line>, Fault> {
+        Journal::tail_of(disk, FILE, count)
+    }
+
+    /// The last lines of the journal that goes by the name `name`.
+    pub(crate) fn tail_of(disk: &D, name: &str, count: usize) -> Result<Vec<Line>, Fault> {
         let mut lines = Vec::new();
-        for path in [OLD, FILE] {
+        for path in [&*old(name), name] {
             let bytes = match disk.open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 opened => opened.and_then(|file| {
@@ -80,10 +92,15 @@ impl<D: Disk> Journal<D> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.file.write_at(self.length, bytes).map_err(fault(&self.disk, Action::Write, FILE))?;
+        self.file.write_at(self.length, bytes).map_err(fault(&self.disk, Action::Write, self.name))?;
         self.length += bytes.len() as u64;
         Ok(())
     }
+}
+
+/// What the journal before this one is called.
+fn old(name: &str) -> String {
+    format!("{name}.old")
 }
 
 /// A line; `None` if a crash has left only a part of it.

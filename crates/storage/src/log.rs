@@ -25,7 +25,7 @@ mod reader;
 mod record;
 mod recovery;
 mod segment;
-mod window;
+pub(crate) mod window;
 
 pub use reader::LogReader;
 pub use recovery::RecoveryError;

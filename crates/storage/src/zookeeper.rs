@@ -29,6 +29,8 @@
 //!   or the new one, never less than was acknowledged;
 //! - a log that does not reach from the newest whole snapshot to the newest of all is refused.
 
+mod epochs;
+mod folder;
 mod install;
 mod log;
 mod snapshot;
@@ -39,4 +41,4 @@ pub use log::{Log, LogError, LogReader};
 pub use snapshot::{
     DurableSnapshot, Progress, Receiving, SealedSnapshot, SnapshotError, SnapshotReader, SnapshotWriter, Snapshots,
 };
-pub use store::{Lock, OpenError, Options, Recovered, Store, Warning, my_id, open};
+pub use store::{Lock, OpenError, Options, Recovered, Store, Warning, journal_tail, my_id, open};

@@ -1,13 +1,19 @@
 //! A server's folders as a whole.
 
-use super::log::{Log, LogError};
-use super::snapshot::{DurableSnapshot, SnapshotError, Snapshots};
-use crate::disk::Disk;
-use crate::fault::Fault;
-use crate::journal::Journal;
+use super::epochs::number;
+use super::folder::{self, FOLDER, JOURNAL, LOCK};
+use super::log::{Contents, Log, LogError, any};
+use super::snapshot::{DurableSnapshot, Found, SnapshotError, Snapshots};
+use crate::disk::{Disk, fault};
+use crate::fault::{Action, Fault};
+use crate::journal::{Journal, Line};
+use crate::marker;
 use bytes::Bytes;
 use consensus::{Entry, Position, Promise};
-use std::fmt;
+use std::{fmt, io};
+
+const MY_ID: &str = "myid";
+const INITIALIZE: &str = "initialize";
 
 /// How the files are laid out and what may be trusted. Each start may choose anew.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,14 +141,6 @@ pub enum OpenError {
     /// The snapshots that would be needed cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// Transactions are missing between the newest snapshot and the log's beginning.
-    #[error("the log begins after {base}, but the newest snapshot that can be read ends at {snapshot}")]
-    Gap {
-        /// What the log begins after.
-        base: Position,
-        /// The snapshot's last transaction.
-        snapshot: Position,
-    },
     /// There is a log, but no snapshot.
     #[error(
         "{folder} holds a log but no snapshot: something is missing. If it was written by a ZooKeeper before 3.5.3, start once \
@@ -178,8 +176,13 @@ pub enum OpenError {
 ///
 /// The disk failed, or the file does not hold a number.
 pub fn my_id<D: Disk>(data: &D) -> Result<Option<u64>, OpenError> {
-    let _ = data;
-    todo_later()
+    let Some(bytes) = folder::read_small(data, MY_ID, 64)? else { return Ok(None) };
+    number(&bytes).map(Some).ok_or_else(|| OpenError::NotANumber { file: data.describe(MY_ID) })
+}
+
+/// The last `count` lines of a server's journal, oldest first. Needs no lock: the server may be running.
+pub fn journal_tail<D: Disk>(data: &D, count: usize) -> Result<Vec<Line>, Fault> {
+    Journal::tail_of(data, JOURNAL, count)
 }
 
 /// Locks a server's folders (which need not exist yet), reads what they hold, and completes what a crash interrupted. `data` is
@@ -190,11 +193,114 @@ pub fn my_id<D: Disk>(data: &D) -> Result<Option<u64>, OpenError> {
 ///
 /// Nothing was changed in folders that are refused, except that a torn tail of the log may have been cut.
 pub fn open<D: Disk>(data: D, log: D, options: Options, empty: impl FnOnce() -> Vec<Bytes>) -> Result<Store<D>, OpenError> {
-    let _ = (data, log, options, empty);
-    todo_later()
+    let apart = data.describe("") != log.describe("");
+    // Before the first file is put there: the folder may not be ours.
+    refuse_foreign(&data)?;
+    make(&data)?;
+    let data_lock = take_lock(&data)?;
+    let mut log_lock = None;
+    if apart {
+        refuse_foreign(&log)?;
+        make(&log)?;
+        log_lock = Some(take_lock(&log)?);
+        refuse_misplaced(&data, &log)?;
+    }
+    for disk in [&data, &log] {
+        folder::remove_unfinished(disk)?;
+        // What an earlier process renamed may not be durable yet, though it can be seen.
+        folder::sync_folder(disk)?;
+    }
+
+    let snapshots = Snapshots::new(&data);
+    let Found { mut newest, mut wrong } = snapshots.search()?;
+    // What begins at nothing holds nothing.
+    wrong.retain(|(position, _)| *position > Position::ZERO);
+    let mut trusted = true;
+    if newest.is_none() {
+        if let Some((_, error)) = wrong.into_iter().next() {
+            return Err(error.into());
+        }
+        wrong = Vec::new();
+        if !any(&log)? {
+            trusted = options.autocreate || folder::read_small(&data, INITIALIZE, 0)?.is_some();
+            if trusted {
+                newest = Some(first_snapshot(&snapshots, empty())?);
+            }
+        } else if !options.trust_empty_snapshot {
+            return Err(OpenError::NoSnapshot { folder: data.describe(FOLDER) });
+        }
+    }
+    let snapshot = newest.as_ref().map_or(Position::ZERO, DurableSnapshot::position);
+    let (log, Contents { base, last, before, tail }) = match Log::open(&data, &log, options, snapshots.clone(), snapshot) {
+        // What is missing may be what the snapshot held that cannot be read.
+        Err(OpenError::Log(LogError::Missing { .. })) if !wrong.is_empty() => return Err(wrong.swap_remove(0).1.into()),
+        opened => opened?,
+    };
+    if let Some(newer) = wrong.iter().position(|(position, _)| *position > last) {
+        return Err(wrong.swap_remove(newer).1.into());
+    }
+    remove_initialize(&data)?;
+    let journal = Journal::open_as(&data, JOURNAL)?;
+    let recovered = Recovered { promise: log.promise(), last, snapshot, base, before, tail, trusted };
+    let warnings = wrong.into_iter().map(|(_, error)| Warning::SnapshotSkipped(error)).collect();
+    let lock = Lock { _data: data_lock, _log: log_lock };
+    Ok(Store { recovered, log, newest, snapshots, journal, warnings, lock })
 }
 
-fn todo_later<T>() -> Result<T, OpenError> {
-    let source = std::io::Error::other("reading and writing of ZooKeeper's files is not built in yet");
-    Err(Fault { action: crate::fault::Action::Open, path: String::new(), source }.into())
+/// Refuses a folder that is not a ZooKeeper server's. Other files than a server's may be there: people keep their zoo.cfg beside the
+/// data, and Java minds nothing.
+fn refuse_foreign<D: Disk>(disk: &D) -> Result<(), OpenError> {
+    let names = folder::list(disk, "")?.unwrap_or_default();
+    let holds = |name: &str| names.iter().any(|found| found == name);
+    let foreign = |owner| Err(OpenError::Foreign { folder: disk.describe(""), owner });
+    if holds("member") && (folder::list(disk, "member/snap")?.is_some() || folder::list(disk, "member/wal")?.is_some()) {
+        return foreign("Go etcd");
+    }
+    if holds(marker::FILE) {
+        return foreign("a member of a cluster that speaks etcd's protocol");
+    }
+    Ok(())
+}
+
+/// ZOOKEEPER-2967: whoever exchanges the two folders would begin with an empty tree.
+fn refuse_misplaced<D: Disk>(data: &D, log: &D) -> Result<(), OpenError> {
+    let find = |disk: &D, wrong: fn(&str) -> bool| -> Result<(), OpenError> {
+        match folder::list(disk, FOLDER)?.unwrap_or_default().into_iter().find(|name| wrong(name)) {
+            Some(name) => Err(OpenError::Misplaced { file: disk.describe(&folder::path(&name)) }),
+            None => Ok(()),
+        }
+    };
+    find(data, |name| folder::log_zxid(name).is_some())?;
+    find(log, |name| folder::snapshot_zxid(name).is_some())
+}
+
+fn make<D: Disk>(disk: &D) -> Result<(), Fault> {
+    disk.create_dir(FOLDER).map_err(fault(disk, Action::Create, FOLDER))?;
+    disk.sync_dir("").map_err(fault(disk, Action::Sync, ""))
+}
+
+fn take_lock<D: Disk>(disk: &D) -> Result<D::File, OpenError> {
+    match disk.lock(LOCK) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(OpenError::InUse { folder: disk.describe("") }),
+        locked => Ok(locked.map_err(fault(disk, Action::Open, LOCK))?),
+    }
+}
+
+fn first_snapshot<D: Disk>(snapshots: &Snapshots<D>, pieces: Vec<Bytes>) -> Result<DurableSnapshot<D>, Fault> {
+    let mut writer = snapshots.take(Position::ZERO)?;
+    for piece in pieces {
+        writer.write(&piece)?;
+    }
+    writer.finish()?.publish()
+}
+
+/// It was good for one start (FileTxnSnapLog.restore).
+fn remove_initialize<D: Disk>(data: &D) -> Result<(), Fault> {
+    match data.remove(INITIALIZE) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => {
+            removed.map_err(fault(data, Action::Remove, INITIALIZE))?;
+            data.sync_dir("").map_err(fault(data, Action::Sync, ""))
+        }
+    }
 }
