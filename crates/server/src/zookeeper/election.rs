@@ -110,11 +110,6 @@ impl Election {
         }
     }
 
-    /// Whether a connection to this peer stands.
-    pub(crate) fn is_connected(&self, peer: NodeId) -> bool {
-        self.peers.borrow().get(&(peer.0 as i64)).is_some_and(|peer| peer.connection.is_some())
-    }
-
     /// Opens a connection, unless one is on its way to be opened.
     fn dial(self: &Rc<Election>, to: i64) {
         let mut peers = self.peers.borrow_mut();

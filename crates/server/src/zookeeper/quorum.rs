@@ -15,6 +15,8 @@ mod dial;
 mod link;
 mod listen;
 mod outbox;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use arriving::{Arriving, Begin};
 pub(crate) use outbox::Leaving;

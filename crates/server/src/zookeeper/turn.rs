@@ -309,7 +309,11 @@ impl<D: Disk> Turns<D> {
             }
             Effect::Send { to, message: Message::Packet(packet) } => self.outputs.quorum.send(to, &packet),
             Effect::Fetch(fetch) => self.fetch(fetch),
-            Effect::Connect { peer, link: Link::Quorum } => self.outputs.quorum.connect(peer),
+            Effect::Connect { peer, link: Link::Quorum } => {
+                // Whatever this peer was before, it is the leader now.
+                self.connections.remove(&(peer, Link::Quorum));
+                self.outputs.quorum.connect(peer);
+            }
             // The election's connections are opened when there is something to say.
             Effect::Connect { .. } => {}
             Effect::Disconnect { peer, link: Link::Quorum } => {
