@@ -11,7 +11,7 @@ use std::fmt;
 /// A member, as its line describes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Server {
-    /// Where it is reached; more than one with `multiAddress.enabled`.
+    /// Where it is reached, in the order of the hosts; more than one with `multiAddress.enabled`.
     pub addresses: Vec<Address>,
     /// It is never counted.
     pub observer: bool,
@@ -20,7 +20,7 @@ pub struct Server {
 }
 
 /// Where a server's peers reach it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Address {
     /// The host; an IPv6 address without its brackets.
     pub host: String,
@@ -63,6 +63,8 @@ impl Server {
             }
             observer = observer.or(says_observer);
         }
+        // Their order means nothing, so two texts that say the same are the same.
+        addresses.sort();
         let client = client.map(|client| parse_client(client.trim())).transpose()?;
         Ok(Server { addresses, observer: observer.unwrap_or(false), client })
     }
@@ -103,9 +105,7 @@ fn port(text: &str) -> Result<u16, String> {
 /// As Java says it: the role always, addresses in the order of their hosts.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut addresses: Vec<&Address> = self.addresses.iter().collect();
-        addresses.sort_by_key(|address| &address.host);
-        for (index, address) in addresses.into_iter().enumerate() {
+        for (index, address) in self.addresses.iter().enumerate() {
             let separator = if index == 0 { "" } else { "|" };
             write!(f, "{separator}{}:{}", address.quorum(), address.election_port)?;
         }
