@@ -17,9 +17,9 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 use zab::{Message, Packet};
+use znodes::{Change, Header, Kind, Txn};
 use zookeeper::config::{Address, HostPort, Server};
 use zookeeper::quorum::{Speaker, decode};
-use znodes::{Change, Header, Kind, Txn};
 
 /// What nothing in these tests takes.
 const PATIENCE: Duration = Duration::from_secs(10);
