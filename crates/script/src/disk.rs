@@ -1,7 +1,7 @@
 //! A member's disk: what is written, what is synced, and the gap between the two.
 
 use crate::machine::Machine;
-use consensus::{Entry, Persist, Position, Promise, Snapshot};
+use consensus::{Configuration, Entry, Persist, Position, Promise, Snapshot};
 use std::collections::VecDeque;
 
 /// A disk that syncs at once, or only when the script says so.
@@ -24,6 +24,13 @@ pub(crate) struct Disk {
 pub(crate) struct SavedSnapshot {
     pub(crate) stands_for: Snapshot,
     pub(crate) machine: Machine,
+}
+
+impl SavedSnapshot {
+    /// Of a state machine to which nothing was applied.
+    pub(crate) fn of_nothing(configuration: Configuration) -> SavedSnapshot {
+        SavedSnapshot { stands_for: Snapshot { position: Position::ZERO, configuration }, machine: Machine::default() }
+    }
 }
 
 /// The state of promise and log.

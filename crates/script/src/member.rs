@@ -85,7 +85,7 @@ impl<P: Protocol> Member<P> {
             Role::Learner { leader: Some(leader) } => format!("learns from {leader} in {word} {epoch}"),
             Role::Learner { leader: None } => format!("learns from nobody in {word} {epoch}"),
             Role::PreCandidate => format!("is a pre-candidate in {word} {epoch}"),
-            Role::Candidate => format!("is a candidate in {word} {epoch}"),
+            Role::Candidate => format!("{} in {word} {epoch}", P::CANDIDATE),
         }
     }
 }

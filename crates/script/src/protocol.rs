@@ -3,7 +3,7 @@
 use crate::args::Args;
 use crate::disk::Image;
 use crate::world::World;
-use consensus::{Configuration, Consensus, Instant, NodeId, Position};
+use consensus::{Configuration, Consensus, Entry, Instant, Link, NodeId, Position, Promise};
 use core::fmt;
 use core::time::Duration;
 use std::error::Error;
@@ -26,6 +26,48 @@ pub trait Protocol: Sized + 'static {
 
     /// What an epoch is called.
     const EPOCH: &'static str;
+    /// What a member without a leader is called.
+    const CANDIDATE: &'static str = "is a candidate";
+    /// The link that stands by itself between members.
+    const LINK: Link = Link::Peer;
+    /// Whether every member begins with a snapshot of nothing, which can be sent.
+    const BEGINS_WITH_A_SNAPSHOT: bool = false;
+
+    /// Which of `count` members are voters, and which are not.
+    fn configuration(_settings: &Self::Settings, count: u64) -> Configuration {
+        Configuration::of((1..=count).map(NodeId))
+    }
+
+    /// The link that a message travels over. One that is not [`Protocol::LINK`] stands only while the protocol has opened it, and is lost as
+    /// a whole.
+    fn link(_message: &Self::Message) -> Link {
+        Self::LINK
+    }
+
+    /// The position after `previous` in `epoch`.
+    fn following(previous: Position, epoch: u64) -> Position {
+        Position::new(epoch, previous.index + 1)
+    }
+
+    /// The place in `log` of the first entry to be given to who wants them from `first` on, if it is there.
+    fn first_fetched(log: &[Entry], first: u64) -> Option<usize> {
+        log.iter().position(|entry| entry.position.index == first)
+    }
+
+    /// By which number old entries are asked for.
+    fn number(position: Position) -> u64 {
+        position.index
+    }
+
+    /// What a member has promised, in words.
+    fn promise(promise: &Promise) -> String {
+        format!("voted for {}", promise.vote.map_or("nobody".into(), |vote| vote.to_string()))
+    }
+
+    /// What a member whose log was shaped by the leader of `epoch` has promised.
+    fn promised(epoch: u64) -> Promise {
+        Promise { epoch, ..Promise::default() }
+    }
 
     /// Sets `key` to `value`. False: there is no such key.
     fn set(settings: &mut Self::Settings, key: &str, value: &str) -> Result<bool, Box<dyn Error>>;

@@ -62,14 +62,16 @@ impl<P: Protocol> World<P> {
                 Output::Drop { what, reason } => self.drop_request(id, what, reason),
                 Output::Fetch(fetch) => self.fetch(id, fetch, inputs)?,
                 Output::SendSnapshot { to, message } => self.send_snapshot(id, to, message, inputs)?,
-                Output::InstallSnapshot { snapshot, .. } => self.install(id, snapshot, inputs)?,
+                Output::InstallSnapshot { snapshot, entries } => self.install(id, snapshot, &entries, inputs)?,
                 Output::Told { from, note } => self.told(id, from, note)?,
                 Output::ChangeRole { epoch, role } => self.change_role(id, epoch, role)?,
                 Output::Explain(decision) => self.say(format!("{id}: {decision}")),
-                Output::Connect { .. } | Output::Disconnect { .. } => {} // links of this network stand by themselves
+                Output::Connect { peer, link } => self.open_link(id, peer, link, inputs)?,
+                Output::Disconnect { peer, link, .. } => self.close_link(id, peer, link)?,
             }
         }
         self.tell_sending(id, &mut sending);
+        self.leads(id)?;
         if let Some(position) = news {
             self.say(format!("{id} commits up to {position}"));
         }
@@ -147,7 +149,7 @@ impl<P: Protocol> World<P> {
     fn send(&mut self, from: NodeId, to: NodeId, message: P::Message, sending: &mut Sending) -> Outcome {
         assert!(from != to && self.members.contains_key(&to), "{from} sends to {to}");
         let flight = Flight { from, to, message, snapshot: None };
-        if !self.network.carries(from, to) {
+        if !self.network.carries(from, to) || !self.link_stands(from, to, P::link(&flight.message)) {
             self.tell_sending(from, sending);
             return self.lose(flight);
         }
@@ -191,15 +193,15 @@ impl<P: Protocol> World<P> {
     }
 
     fn fetch(&mut self, id: NodeId, fetch: Fetch, inputs: &mut Inputs<P>) -> Outcome {
-        let log = &self.member(id)?.disk.written;
+        let log = &self.member(id)?.disk.written.entries;
         let mut bytes = 0;
-        let mut found = log.entries.iter().filter(|entry| (fetch.first..=fetch.last).contains(&entry.position.index)).peekable();
-        let holds_first = found.peek().is_some_and(|entry| entry.position.index == fetch.first);
+        let found = P::first_fetched(log, fetch.first).map_or(&[][..], |at| &log[at..]);
         let entries: Vec<Entry> = found
+            .iter()
             .take_while(|entry| {
                 let fits = bytes == 0 || bytes + entry.data.len() <= fetch.budget;
                 bytes += entry.data.len().max(1);
-                fits && holds_first
+                fits && P::number(entry.position) <= fetch.last
             })
             .cloned()
             .collect();
@@ -213,8 +215,9 @@ impl<P: Protocol> World<P> {
     }
 
     fn send_snapshot(&mut self, from: NodeId, to: NodeId, message: P::Message, inputs: &mut Inputs<P>) -> Outcome {
-        let snapshot = self.member(from)?.disk.snapshot.clone();
-        let carries = self.network.carries(from, to);
+        let nothing = || P::BEGINS_WITH_A_SNAPSHOT.then(|| SavedSnapshot::of_nothing(self.configuration.clone()));
+        let snapshot = self.member(from)?.disk.snapshot.clone().or_else(nothing);
+        let carries = self.network.carries(from, to) && self.link_stands(from, to, P::link(&message));
         let Some(snapshot) = snapshot.filter(|_| carries) else {
             let told = P::tell(&mut self.names, &message);
             self.say(format!("{from} ✗ {to} {told}"));
@@ -232,6 +235,7 @@ impl<P: Protocol> World<P> {
     /// A message arrives. A snapshot's arrival is made known to both sides.
     pub(crate) fn receive(&mut self, flight: Flight<P::Message>) -> Outcome {
         let Flight { from, to, message, snapshot } = flight;
+        self.meet(to, from, P::link(&message))?;
         let Some(snapshot) = snapshot else { return self.step(to, Input::Receive { from, message }) };
         self.member_mut(to)?.arrived = Some(snapshot);
         self.step(to, Input::SnapshotArrived { from, message })?;
@@ -246,13 +250,19 @@ impl<P: Protocol> World<P> {
         self.step(from, Input::SnapshotSent { to, delivered })
     }
 
-    fn install(&mut self, id: NodeId, snapshot: consensus::Snapshot, inputs: &mut Inputs<P>) -> Outcome {
+    fn install(&mut self, id: NodeId, snapshot: consensus::Snapshot, entries: &[Entry], inputs: &mut Inputs<P>) -> Outcome {
         let member = self.member_mut(id)?;
-        let arrived = member.arrived.take().expect("a snapshot is installed after it has arrived");
+        let mut arrived = member.arrived.take().expect("a snapshot is installed after it has arrived");
         assert_eq!(arrived.stands_for, snapshot, "{id} installs another snapshot than the one that arrived");
+        for entry in entries {
+            arrived.machine.apply(entry);
+            arrived.stands_for.position = entry.position;
+        }
+        let snapshot = arrived.stands_for.clone();
         member.machine = arrived.machine.clone();
-        member.disk.install(SavedSnapshot { ..arrived });
-        self.say(format!("{id} installs the snapshot at {} in place of log and state machine", snapshot.position));
+        member.disk.install(arrived);
+        let more = if entries.is_empty() { String::new() } else { format!(", with {} after it,", words::entries(entries)) };
+        self.say(format!("{id} installs the snapshot{more} in place of log and state machine: {}", snapshot.position));
         inputs.push_back(Input::Installed { snapshot });
         Ok(())
     }
@@ -265,8 +275,14 @@ impl<P: Protocol> World<P> {
         if after != before {
             self.say(format!("{id} {after}"));
         }
-        if role == Role::Leader {
-            let log = &self.members[&id].disk.written;
+        Ok(())
+    }
+
+    /// A member that leads and serves is the one leader of its epoch.
+    fn leads(&mut self, id: NodeId) -> Outcome {
+        let member = &self.members[&id];
+        if member.role == Role::Leader && member.core.as_ref().is_some_and(Consensus::serving) {
+            let (epoch, log) = (member.epoch, &self.members[&id].disk.written);
             self.ghost.leads(id, epoch, log)?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::client::Clients;
 use crate::invariant::{self, Ghost};
+use crate::link::Links;
 use crate::member::Member;
 use crate::network::{Flight, Network};
 use crate::protocol::{Outcome, Protocol};
@@ -19,6 +20,7 @@ pub struct World<P: Protocol> {
     pub(crate) configuration: Configuration,
     pub(crate) members: BTreeMap<NodeId, Member<P>>,
     pub(crate) network: Network<P::Message>,
+    pub(crate) links: Links,
     pub(crate) clients: Clients,
     pub(crate) now: Instant,
     pub(crate) ghost: Ghost,
@@ -72,6 +74,7 @@ impl<P: Protocol> World<P> {
             configuration: Configuration::default(),
             members: BTreeMap::new(),
             network: Network::new(),
+            links: Links::default(),
             clients: Clients::default(),
             now: Instant::ZERO,
             ghost: Ghost::default(),

@@ -4,7 +4,7 @@ use crate::args::{self, Args, BadArgument};
 use crate::member::Member;
 use crate::protocol::{Outcome, Protocol};
 use crate::world::World;
-use consensus::{Configuration, Input, Link, NodeId};
+use consensus::{Input, NodeId};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) fn cluster<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) ->
         }
     }
     *world = World::new();
-    world.configuration = Configuration::of((1..=count).map(NodeId));
+    world.configuration = P::configuration(&settings, count);
     for id in (1..=count).map(NodeId) {
         // Later members wait longer, so that no two timers end at once unless the script wants them to.
         let patience = P::patience(&settings);
@@ -53,7 +53,7 @@ pub(super) fn connect<P: Protocol>(world: &mut World<P>, id: NodeId) -> Outcome 
     for peer in world.ids() {
         if peer != id && world.member(peer)?.core.is_some() && world.network.carries(peer, id) {
             let incarnation = world.member(peer)?.incarnation;
-            world.step(id, Input::Connected { peer, link: Link::Peer, incarnation })?;
+            world.step(id, Input::Connected { peer, link: P::LINK, incarnation })?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use super::refuse::refused;
 use crate::args::{self, Args, BadArgument};
 use crate::protocol::{Outcome, Protocol};
 use crate::world::World;
-use consensus::{Input, Link, NodeId};
+use consensus::{Input, NodeId};
 
 /// Power is lost: what was not synced is gone. No member is told.
 pub(super) fn crash<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Outcome {
@@ -48,6 +48,8 @@ pub(super) fn restart<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) ->
                 return Err(BadArgument::boxed(key, "one of the settings"));
             }
         }
+        // Whoever still believes in a link to the process that is gone now hears that it is not.
+        world.break_links(id)?;
         start(world, id)?;
         let told = world.member(id)?.tell();
         world.say(format!("{id} starts and {told}"));
@@ -55,7 +57,7 @@ pub(super) fn restart<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) ->
         let incarnation = world.member(id)?.incarnation;
         for peer in world.ids() {
             if peer != id && world.member(peer)?.runs() && world.network.carries(id, peer) {
-                world.step(peer, Input::Connected { peer: id, link: Link::Peer, incarnation })?;
+                world.step(peer, Input::Connected { peer: id, link: P::LINK, incarnation })?;
             }
         }
     }

@@ -1,4 +1,5 @@
-//! `cut`, `heal`, `isolate`, `partition`, `links`: which links lose everything. No member is told.
+//! `cut`, `heal`, `isolate`, `partition`, `links`: which links lose everything. No member is told; but a link that is lost as a whole is
+//! found to be gone when its path heals.
 
 use crate::args::{self, Args};
 use crate::protocol::{Outcome, Protocol};
@@ -22,18 +23,18 @@ pub(super) fn cut<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Out
 pub(super) fn heal<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Outcome {
     let mut some = false;
     if let (Some(from), Some(to)) = (args.key_node("from")?, args.key_node("to")?) {
-        world.network.heal(from, to);
+        world.heal(from, to)?;
         some = true;
     }
     while let Some(word) = args.word() {
         let (a, b) = args::link(word)?;
-        world.network.heal(a, b);
-        world.network.heal(b, a);
+        world.heal(a, b)?;
+        world.heal(b, a)?;
         some = true;
     }
     if !some {
         for (a, b) in pairs(world) {
-            world.network.heal(a, b);
+            world.heal(a, b)?;
         }
     }
     Ok(())
@@ -58,7 +59,7 @@ pub(super) fn partition<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) 
     }
     for (a, b) in pairs(world) {
         if sides.iter().any(|side| side.contains(&a) && side.contains(&b)) {
-            world.network.heal(a, b);
+            world.heal(a, b)?;
         } else {
             cut_one(world, a, b)?;
         }
@@ -74,7 +75,7 @@ pub(super) fn links<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> O
     }
     for (a, b) in pairs(world) {
         if left.contains(&(a, b)) || left.contains(&(b, a)) {
-            world.network.heal(a, b);
+            world.heal(a, b)?;
         } else {
             cut_one(world, a, b)?;
         }

@@ -6,7 +6,7 @@ use crate::protocol::{Outcome, Protocol};
 use crate::words::FILLER;
 use crate::world::World;
 use bytes::Bytes;
-use consensus::{Entry, EntryKind, Instant, Position};
+use consensus::{Entry, EntryKind, Instant, Position, Promise};
 
 /// Writes the log and starts the member anew.
 pub(super) fn log<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Outcome {
@@ -19,7 +19,8 @@ pub(super) fn log<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Out
         let (epoch, count) = word.split_once('x').ok_or_else(|| BadArgument::boxed(word, "a run such as 4x2"))?;
         let epoch: u64 = args::number(epoch)?;
         for _ in 0..args::number::<u64>(count)? {
-            let position = Position::new(epoch, entries.len() as u64 + 1);
+            let last = entries.last().map_or(Position::ZERO, |entry: &Entry| entry.position);
+            let position = P::following(last, epoch);
             entries.push(Entry { position, kind: EntryKind::Command, data: Bytes::from_static(FILLER) });
         }
     }
@@ -28,8 +29,7 @@ pub(super) fn log<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Out
     let vote = args.key_node("vote")?;
     let disk = &mut world.member_mut(id)?.disk;
     disk.synced.entries = entries;
-    disk.synced.promise.epoch = epoch;
-    disk.synced.promise.vote = vote;
+    disk.synced.promise = Promise { vote, ..P::promised(epoch) };
     disk.written = disk.synced.clone();
     start(world, id)?;
     connect(world, id)

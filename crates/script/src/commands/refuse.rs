@@ -3,7 +3,7 @@
 use crate::args::{Args, BadArgument};
 use crate::protocol::{Outcome, Protocol};
 use crate::world::World;
-use consensus::{How, Input, Link, NodeId};
+use consensus::{How, Input, NodeId};
 
 /// Tells members that a peer's link is refused.
 pub(super) fn refuse<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> Outcome {
@@ -22,5 +22,8 @@ pub(super) fn refuse<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> 
 /// Member `id` finds nobody at the address of `peer`.
 pub(super) fn refused<P: Protocol>(world: &mut World<P>, peer: NodeId, id: NodeId) -> Outcome {
     world.say(format!("{id} finds its link to {peer} refused"));
-    world.step(id, Input::Disconnected { peer, link: Link::Peer, how: How::Refused })
+    if let Some(link) = world.forget_link(id, peer) {
+        world.step(id, Input::Disconnected { peer, link, how: How::Refused })?;
+    }
+    world.step(id, Input::Disconnected { peer, link: P::LINK, how: How::Refused })
 }

@@ -11,10 +11,10 @@ pub(super) fn status<P: Protocol>(world: &mut World<P>, args: &mut Args<'_>) -> 
     for id in ids {
         let member = world.member(id)?;
         let promise = member.disk.written.promise;
-        let vote = promise.vote.map_or("nobody".into(), |vote| vote.to_string());
         let line = format!(
-            "{id} {}, voted for {vote}; log ends {}, commit {}, applied {}",
+            "{id} {}, {}; log ends {}, commit {}, applied {}",
             member.tell(),
+            P::promise(&promise),
             member.disk.written.last(),
             member.committed,
             member.machine.applied
