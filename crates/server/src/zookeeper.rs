@@ -8,7 +8,9 @@
 //! ```
 
 mod address;
+mod admin;
 mod assemble;
+mod clients;
 mod codec;
 mod config;
 mod disk;
@@ -17,9 +19,11 @@ mod engine;
 mod error;
 mod inbox;
 mod member;
+mod metrics;
 mod quorum;
 mod server;
 mod turn;
+mod words;
 
 pub use config::Config;
 pub use error::{RunError, StartError, StopError};

@@ -28,9 +28,6 @@ mod session;
 mod stats;
 mod watching;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use connection::ConnectionId;
 pub(crate) use desk::Described;
 pub(crate) use listen::{ClientPorts, open_files};
@@ -38,7 +35,7 @@ pub(crate) use listen::{ClientPorts, open_files};
 use super::member::{self, Core, Outcome};
 use super::metrics::Metrics;
 use super::words;
-use consensus::{Position, SessionNote, StateMachine};
+use consensus::{Instant, Position, SessionNote, StateMachine};
 use desk::{Desk, Member, Moment};
 use line::Line;
 use replica::Token;
@@ -58,6 +55,7 @@ pub(crate) struct Front {
     scratch: RefCell<Box<[u8]>>,
     /// The mask of `stmk`, of which nothing depends.
     trace_mask: Cell<i64>,
+    served_since: Cell<Instant>,
     stopping: watch::Sender<bool>,
 }
 
@@ -72,6 +70,7 @@ impl Front {
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             // As ZooTrace has it.
             trace_mask: Cell::new(0b1_0011_0010),
+            served_since: Cell::default(),
             stopping: watch::Sender::new(false),
         };
         Rc::new(front)
@@ -85,11 +84,6 @@ impl Front {
     /// What is counted.
     pub(crate) fn metrics(&self) -> Ref<'_, Metrics> {
         Ref::map(self.desk.borrow(), |desk| &desk.metrics)
-    }
-
-    /// Counts something.
-    pub(crate) fn count(&self, count: impl FnOnce(&mut Metrics)) {
-        count(&mut self.desk.borrow_mut().metrics);
     }
 
     /// Everything about the connections, to look at.
@@ -106,6 +100,16 @@ impl Front {
     pub(crate) fn reset(&self) {
         self.desk.borrow_mut().metrics = Metrics::default();
         self.desk.borrow_mut().totals.reset();
+    }
+
+    /// Milliseconds since this server was started.
+    pub(crate) fn uptime(&self) -> u64 {
+        self.core.clock().now().as_nanos() / 1_000_000
+    }
+
+    /// Milliseconds since it began to serve.
+    pub(crate) fn served_for(&self) -> u64 {
+        self.core.clock().now().since(self.served_since.get()).as_millis() as u64
     }
 
     /// `gtmk` and `stmk`.
@@ -200,7 +204,9 @@ impl member::Clients for Front {
     }
 
     fn on_serving(&self, serving: bool) {
-        if !serving {
+        if serving {
+            self.served_since.set(self.core.clock().now());
+        } else {
             self.desk.borrow_mut().let_everybody_go();
         }
     }

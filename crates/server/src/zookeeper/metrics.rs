@@ -7,7 +7,7 @@
 mod summary;
 mod text;
 
-pub(crate) use summary::{Distribution, Summary};
+pub(crate) use summary::{Distribution, Sizes, Summary};
 pub(crate) use text::{Value, prometheus};
 
 /// Declares the numbers once: as fields, and by name for whoever lists them.
@@ -23,6 +23,8 @@ macro_rules! numbers {
             $($(#[$counter_doc])* pub(crate) $counter: u64,)*
             $($(#[$summary_doc])* pub(crate) $summary: Summary,)*
             $($(#[$distribution_doc])* pub(crate) $distribution: Distribution,)*
+            /// Bytes of this leader's proposals.
+            pub(crate) proposal_sizes: Sizes,
         }
 
         impl Metrics {

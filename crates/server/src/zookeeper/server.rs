@@ -7,6 +7,7 @@
 
 use super::address::listen;
 use super::assemble::{self, layout, settings};
+use super::clients::ClientPorts;
 use super::config::Config;
 use super::disk::{DataThread, LogThread, Snapshotting};
 use super::election::Election;
@@ -98,12 +99,14 @@ async fn live<D: Disk>(data: D, log: D, config: Rc<Config>, stop: impl Future<Ou
 struct Ports {
     election: Vec<TcpListener>,
     quorum: Vec<TcpListener>,
+    clients: ClientPorts,
 }
 
 impl Ports {
     async fn bind(config: &Config) -> Result<Ports, StartError> {
+        let clients = ClientPorts::bind(config)?;
         if config.is_standalone() {
-            return Ok(Ports { election: Vec::new(), quorum: Vec::new() });
+            return Ok(Ports { election: Vec::new(), quorum: Vec::new(), clients });
         }
         let me = config.ensemble.servers.get(&config.me()).ok_or(StartError::NotAServer { id: config.id })?;
         let places = |port: fn(&Address) -> _| me.addresses.iter().map(port).collect::<Vec<_>>();
@@ -111,6 +114,7 @@ impl Ports {
         Ok(Ports {
             election: listen(&places(Address::election), everywhere).await?,
             quorum: listen(&places(Address::quorum), everywhere).await?,
+            clients,
         })
     }
 }
@@ -153,7 +157,7 @@ fn assemble<D: Disk>(
     quorum.open(ports.quorum);
     core.know(quorum.clone());
 
-    let clients: Rc<dyn Clients> = Rc::new(Nobody);
+    let clients: Rc<dyn Clients> = ports.clients.open(&core);
     let (log_commands, data_commands) = (log.commands, data.commands);
     let outputs = Outputs { clients: clients.clone(), election, quorum, log: log_commands, data: data_commands, snapshotting };
     let turns = Turns::new(core.clone(), Inputs { peers, disk }, outputs, newest).run();
@@ -177,19 +181,5 @@ async fn farewell(core: &Core, clients: &dyn Clients) {
     });
     if drained.await.is_err() {
         info!("some clients were still connected");
-    }
-}
-
-struct Nobody;
-
-impl Clients for Nobody {
-    fn on_happened(&self, _: consensus::Position, _: Vec<znodes::Event>) {}
-    fn on_answer(&self, _: replica::Token, _: super::member::Outcome) {}
-    fn on_session(&self, _: consensus::SessionNote) {}
-    fn on_serving(&self, _: bool) {}
-    fn on_settled(&self) {}
-    fn on_stopping(&self) {}
-    fn is_drained(&self) -> bool {
-        true
     }
 }

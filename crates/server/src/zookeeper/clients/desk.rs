@@ -1,7 +1,7 @@
 //! All connections, and what they share.
 
 use super::super::config::Config;
-use super::super::metrics::{Metrics, Summary};
+use super::super::metrics::{Metrics, Sizes, Summary};
 use super::connection::{Connection, ConnectionId, Stage};
 use super::line::{Line, Sent};
 use super::stats::ConnectionStats;
@@ -62,8 +62,8 @@ pub(crate) struct Totals {
     pub(crate) sent: u64,
     pub(crate) latency: Summary,
     pub(crate) auth_failed: u64,
-    /// Bytes of replies: last, least, greatest; −1: none yet.
-    pub(crate) response_bytes: [i64; 3],
+    /// Bytes of replies and events.
+    pub(crate) response_bytes: Sizes,
 }
 
 impl Totals {
@@ -72,14 +72,12 @@ impl Totals {
     }
 
     fn new() -> Totals {
-        Totals { received: 0, sent: 0, latency: Summary::default(), auth_failed: 0, response_bytes: [-1; 3] }
+        Totals { received: 0, sent: 0, latency: Summary::default(), auth_failed: 0, response_bytes: Sizes::default() }
     }
 
     /// A packet of so many bytes is on its way.
     pub(super) fn sends(&mut self, bytes: usize) {
-        let bytes = bytes as i64;
-        let [_, least, greatest] = self.response_bytes;
-        self.response_bytes = [bytes, if least < 0 { bytes } else { least.min(bytes) }, greatest.max(bytes)];
+        self.response_bytes.add(bytes);
         self.sent += 1;
     }
 }
@@ -129,6 +127,8 @@ pub(crate) struct Described<'a> {
     pub(crate) outstanding: usize,
     /// What Java's selector would wait for: 1 for reading, 4 for writing, 0 while neither.
     pub(crate) interest: u32,
+    /// When it is closed unless something comes over it.
+    pub(crate) silence_ends: Instant,
     pub(crate) stats: &'a ConnectionStats,
 }
 
@@ -258,6 +258,7 @@ impl Desk {
                 _ if connection.output.is_empty() => 1,
                 _ => 5,
             },
+            silence_ends: connection.silence_ends(),
             stats: &connection.stats,
         })
     }

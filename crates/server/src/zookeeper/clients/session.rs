@@ -1,6 +1,6 @@
 //! Sessions: who was heard from, who was not for too long.
 
-use super::connection::{ConnectionId, Stage};
+use super::connection::{Connection, ConnectionId, Stage};
 use super::desk::{Desk, Moment};
 use consensus::{Instant, SessionNote};
 use std::time::Duration;
@@ -18,11 +18,7 @@ impl Desk {
             if std::mem::take(&mut connection.touched) && connection.stage == Stage::Open {
                 touched.push((connection.session, connection.timeout));
             }
-            let patience = match connection.stage {
-                Stage::Greeting | Stage::Word | Stage::Closing => SILENCE_MAX,
-                Stage::Opening | Stage::Open => Duration::from_millis(connection.timeout.max(0) as u64) + SILENCE_MAX,
-            };
-            if moment.now.since(connection.active) > patience {
+            if connection.silence_ends() < moment.now {
                 self.expire(id);
             }
         }
@@ -50,9 +46,16 @@ impl Desk {
             self.close(id);
         }
     }
+}
 
-    /// When a connection that has said nothing is closed, for those who list them.
-    pub(crate) fn silence_ends(timeout: i32, active: Instant) -> Instant {
-        active + Duration::from_millis(timeout.max(0) as u64) + SILENCE_MAX
+impl Connection {
+    /// When it is closed unless something comes over it.
+    pub(super) fn silence_ends(&self) -> Instant {
+        let patience = match self.stage {
+            Stage::Greeting | Stage::Word | Stage::Closing => SILENCE_MAX,
+            Stage::Opening | Stage::Open => Duration::from_millis(self.timeout.max(0) as u64),
+        };
+        let steps = (self.active + patience).as_nanos() / SILENCE_MAX.as_nanos() as u64;
+        Instant::ZERO + SILENCE_MAX * u32::try_from(steps + 1).unwrap_or(u32::MAX)
     }
 }

@@ -45,6 +45,30 @@ impl Summary {
     }
 }
 
+/// Sizes of packets: the last, the least and the greatest; −1: none yet (Java: `BufferStats`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sizes {
+    pub(crate) last: i64,
+    pub(crate) least: i64,
+    pub(crate) greatest: i64,
+}
+
+impl Default for Sizes {
+    fn default() -> Sizes {
+        Sizes { last: -1, least: -1, greatest: -1 }
+    }
+}
+
+impl Sizes {
+    /// One more.
+    pub(crate) fn add(&mut self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.last = bytes;
+        self.least = if self.least < 0 { bytes } else { self.least.min(bytes) };
+        self.greatest = self.greatest.max(bytes);
+    }
+}
+
 /// A summary, and how the values are spread: exact below 16, then to an eighth.
 #[derive(Clone, Debug)]
 pub(crate) struct Distribution {
