@@ -26,6 +26,8 @@ pub(crate) struct Member<P: Protocol> {
     /// What it last said of itself.
     pub(crate) role: Role,
     pub(crate) epoch: u64,
+    /// The last epoch that it was seen to lead.
+    pub(crate) led: Option<u64>,
     /// What it last knew to be committed.
     pub(crate) committed: Position,
 }
@@ -45,6 +47,7 @@ impl<P: Protocol> Member<P> {
             incarnation: 0,
             role: Role::Follower { leader: None },
             epoch: 0,
+            led: None,
             committed: Position::ZERO,
         }
     }

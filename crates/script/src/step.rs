@@ -254,6 +254,7 @@ impl<P: Protocol> World<P> {
         let member = self.member_mut(id)?;
         let mut arrived = member.arrived.take().expect("a snapshot is installed after it has arrived");
         assert_eq!(arrived.stands_for, snapshot, "{id} installs another snapshot than the one that arrived");
+        let of = snapshot.position;
         for entry in entries {
             arrived.machine.apply(entry);
             arrived.stands_for.position = entry.position;
@@ -261,8 +262,8 @@ impl<P: Protocol> World<P> {
         let snapshot = arrived.stands_for.clone();
         member.machine = arrived.machine.clone();
         member.disk.install(arrived);
-        let more = if entries.is_empty() { String::new() } else { format!(", with {} after it,", words::entries(entries)) };
-        self.say(format!("{id} installs the snapshot{more} in place of log and state machine: {}", snapshot.position));
+        let more = if entries.is_empty() { String::new() } else { format!(" and {}", words::entries(entries)) };
+        self.say(format!("{id} installs the snapshot at {of}{more} in place of log and state machine"));
         inputs.push_back(Input::Installed { snapshot });
         Ok(())
     }
@@ -280,12 +281,14 @@ impl<P: Protocol> World<P> {
 
     /// A member that leads and serves is the one leader of its epoch.
     fn leads(&mut self, id: NodeId) -> Outcome {
-        let member = &self.members[&id];
-        if member.role == Role::Leader && member.core.as_ref().is_some_and(Consensus::serving) {
-            let (epoch, log) = (member.epoch, &self.members[&id].disk.written);
-            self.ghost.leads(id, epoch, log)?;
+        let member = self.member_mut(id)?;
+        let leads = member.role == Role::Leader && member.core.as_ref().is_some_and(Consensus::serving);
+        if !leads || member.led == Some(member.epoch) {
+            return Ok(());
         }
-        Ok(())
+        member.led = Some(member.epoch);
+        let epoch = member.epoch;
+        Ok(self.ghost.leads(id, epoch, &self.members[&id].disk.written)?)
     }
 
     /// A follower forwards its clients' writes.
