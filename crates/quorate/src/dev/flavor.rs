@@ -30,12 +30,12 @@ impl Flavor {
         }
     }
 
-    /// How far a member's other ports are above its client port. ZooKeeper: 2888, where the leader serves its learners, and 3888, for
-    /// elections, if the clients' is 2181.
+    /// How far a member's other ports are above its client port. ZooKeeper: 2888, where the leader serves its learners, 3888, for
+    /// elections, and 2182, for operators (Java's 8080 is often taken), if the clients' is 2181.
     pub(super) fn peer_port_offsets(self) -> &'static [u16] {
         match self {
             Flavor::Etcd => &[1],
-            Flavor::Zookeeper => &[707, 1707],
+            Flavor::Zookeeper => &[707, 1707, 1],
         }
     }
 
@@ -55,6 +55,14 @@ impl Flavor {
         match self {
             Flavor::Etcd => "yml",
             Flavor::Zookeeper => "cfg",
+        }
+    }
+
+    /// Where a member tells how it is.
+    pub(super) fn status_port_offset(self) -> u16 {
+        match self {
+            Flavor::Etcd => 0,
+            Flavor::Zookeeper => 1,
         }
     }
 
@@ -139,12 +147,13 @@ fn zookeeper(member: &Planned, members: &[Planned]) -> String {
          tickTime=2000\n\
          initLimit=10\n\
          syncLimit=5\n\
-         admin.enableServer=false\n\
+         admin.serverPort={}\n\
          4lw.commands.whitelist=*\n",
         member.config.display(),
         // java.util.Properties takes a backslash for an escape.
         member.data.display().to_string().replace('\\', "\\\\"),
-        member.client_port
+        member.client_port,
+        member.ports()[3]
     );
     if member.observer {
         text.push_str("peerType=observer\n");

@@ -47,7 +47,7 @@ impl Planned {
 
     /// Where it says how it is.
     pub(super) fn status(&self) -> String {
-        format!("http://127.0.0.1:{}", self.client_port)
+        format!("http://127.0.0.1:{}", self.client_port + self.flavor.status_port_offset())
     }
 
     /// All ports that it listens on, the clients' first, then the peers'.

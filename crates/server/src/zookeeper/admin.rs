@@ -3,6 +3,7 @@
 //! ```text
 //!   GET /commands          a list of all            GET /commands/<name>   JSON (Java: org.apache.zookeeper.server.admin.Commands)
 //!   GET /metrics           on a port of its own (metricsProvider.httpPort)
+//!   GET /quorate/status    what this server is, and its latest decisions
 //! ```
 //!
 //! Java's AdminServer listens on all addresses unless it is told otherwise. Ours listens on 127.0.0.1: nobody is asked who he is before he
@@ -10,6 +11,7 @@
 
 mod commands;
 mod json;
+mod page;
 
 use super::clients::Front;
 use super::metrics::prometheus;
@@ -86,6 +88,7 @@ fn answer(front: &Front, request: &Request<Incoming>, offer: Offer) -> Response<
             text_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
         }
         Offer::Metrics => not_found(),
+        Offer::Commands if path == "/quorate/status" => text_of(StatusCode::OK, "application/json", page::status(front)),
         Offer::Commands => command(front, request),
     }
 }

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use consensus::{NodeId, Position, Role, SessionNote};
 use replica::Token;
 use std::cell::{Cell, OnceCell, Ref, RefCell};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -67,6 +68,18 @@ pub(crate) struct Core {
     next_token: Cell<u64>,
     pub(super) serving: Cell<bool>,
     quorum: OnceCell<Rc<Quorum>>,
+    decisions: RefCell<VecDeque<Told>>,
+}
+
+/// How many decisions are kept in memory; the journal on the disk has more.
+const DECISIONS_KEPT: usize = 64;
+
+/// A decision, as people read it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Told {
+    /// Milliseconds since 1970.
+    pub(crate) wall_ms: u64,
+    pub(crate) text: String,
 }
 
 /// What the clients' half wants done.
@@ -123,7 +136,21 @@ impl Core {
             next_token: Cell::new(0),
             serving: Cell::new(false),
             quorum: OnceCell::new(),
+            decisions: RefCell::default(),
         })
+    }
+
+    /// Why the protocol did what it did last, oldest first.
+    pub(crate) fn decisions(&self) -> Ref<'_, VecDeque<Told>> {
+        self.decisions.borrow()
+    }
+
+    pub(super) fn note_decision(&self, told: Told) {
+        let mut decisions = self.decisions.borrow_mut();
+        if decisions.len() == DECISIONS_KEPT {
+            decisions.pop_front();
+        }
+        decisions.push_back(told);
     }
 
     /// The quorum port, once there is one.

@@ -8,7 +8,7 @@ use super::election::Election;
 use super::engine::{Effect, Event};
 use super::error::StopError;
 use super::inbox::{ConnectionId, PeerEvent};
-use super::member::{Asked, Clients, Core, Outcome};
+use super::member::{Asked, Clients, Core, Outcome, Told};
 use super::quorum::Quorum;
 use crate::clock::wall;
 use consensus::{How, Instant, Link, NodeId, Persist, Position, Reader, Snapshot};
@@ -399,6 +399,7 @@ impl<D: Disk> Turns<D> {
         let (text, wall) = (decision.to_string(), wall().0);
         info!("{text}");
         let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        self.core.note_decision(Told { wall_ms, text: text.clone() });
         if let Ok(room) = self.notes.clone().try_acquire_owned() {
             self.tell_data(DataCommand::Note { wall_ms, text, room });
         }

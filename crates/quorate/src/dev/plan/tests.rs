@@ -87,9 +87,9 @@ fn a_member_can_be_started_by_hand_from_its_file() {
 fn an_ensemble_has_zookeepers_ports_and_its_observers_come_last() {
     let members = plan(&options("--zookeeper --observers 1")).expect("it fits");
     let ports: Vec<_> = members.iter().map(|member| (member.ports(), member.observer)).collect();
-    assert_eq!(ports[0], (vec![2181, 2888, 3888], false));
-    assert_eq!(ports[2], (vec![2381, 3088, 4088], false));
-    assert_eq!(ports[3], (vec![2481, 3188, 4188], true));
+    assert_eq!(ports[0], (vec![2181, 2888, 3888, 2182], false));
+    assert_eq!(ports[2], (vec![2381, 3088, 4088, 2382], false));
+    assert_eq!(ports[3], (vec![2481, 3188, 4188, 2482], true));
     let text = Flavor::Zookeeper.configuration(&members[3], &members);
     assert!(text.contains("server.4=127.0.0.1:3188:4188:observer\n") && text.contains("peerType=observer\n"), "{text}");
     let text = Flavor::Zookeeper.configuration(&members[0], &members);
