@@ -87,12 +87,14 @@ impl Leader {
 
     /// What time has brought about: prepared and applied.
     pub(crate) fn time(&mut self) -> Vec<Response> {
-        let due = self.tree.due(self.now);
-        let answer = |request| {
-            let txn = self.prepare(ME, request);
-            self.apply(txn)
-        };
-        due.into_iter().map(answer).collect()
+        let mut responses = Vec::new();
+        while self.tree.deadline() <= self.now {
+            for request in self.tree.due(self.now) {
+                let txn = self.prepare(ME, request);
+                responses.push(self.apply(txn));
+            }
+        }
+        responses
     }
 
     pub(crate) fn hear(&mut self, from: NodeId, note: SessionNote) -> Option<SessionNote> {
