@@ -11,6 +11,8 @@ pub struct Config {
     pub id: NodeId,
     /// All servers: voters, observers (`learners`), groups and weights.
     pub configuration: Configuration,
+    /// The version of the configuration. 0 unless it was ever changed; whoever has a later one is not led.
+    pub configuration_version: u64,
     /// The unit of the limits. zoo.cfg: tickTime.
     pub tick: Duration,
     /// How many ticks discovery and synchronization may take. zoo.cfg: initLimit.
@@ -57,6 +59,7 @@ impl Config {
         Config {
             id,
             configuration,
+            configuration_version: 0,
             tick: Duration::from_millis(2000),
             init_limit: 10,
             sync_limit: 5,

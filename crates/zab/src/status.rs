@@ -1,17 +1,20 @@
 //! What others may look at: status requests, scripts, and the simulator's invariants.
 
+use crate::role::Is;
 use crate::{Config, State, Vote, Zab};
 use consensus::{Configuration, NodeId, Position, Role};
 
 /// What a leader knows of one of its learners, for status pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Learner {
+pub struct LearnerStatus {
     /// It is an observer.
     pub observer: bool,
     /// It has acknowledged NEWLEADER, and so has the leader's history.
     pub synced: bool,
     /// The last position that it has acknowledged (observers: that it is known to have received).
     pub acked: Position,
+    /// Its SYNCs that wait for a commit.
+    pub pending_syncs: usize,
 }
 
 impl Zab {
@@ -63,5 +66,41 @@ impl Zab {
     /// The epoch whose leader shaped its history.
     pub fn current_epoch(&self) -> u64 {
         self.current
+    }
+
+    /// The end of its history, synced or not.
+    pub fn last(&self) -> Position {
+        self.history.last()
+    }
+
+    /// What its log is synced up to.
+    pub fn synced(&self) -> Position {
+        self.disk.synced()
+    }
+
+    /// What its state machine holds.
+    pub fn applied(&self) -> Position {
+        self.applied
+    }
+
+    /// The epoch that this server leads and that a quorum has acknowledged; `None` on everybody else.
+    pub fn established(&self) -> Option<u64> {
+        match &self.is {
+            Is::Leading(leading) if leading.is_established() => leading.epoch,
+            _ => None,
+        }
+    }
+
+    /// What a leader knows of its learners, in order of id. Empty on everybody else.
+    pub fn learners(&self) -> impl Iterator<Item = (NodeId, LearnerStatus)> + '_ {
+        self.learners_seen()
+    }
+
+    /// How many proposals are not committed yet. 0 unless this server leads.
+    pub fn outstanding(&self) -> usize {
+        match &self.is {
+            Is::Leading(leading) if leading.is_established() => self.history.between(self.committed, self.history.last()).count(),
+            _ => 0,
+        }
     }
 }
