@@ -28,6 +28,9 @@ mod session;
 mod stats;
 mod watching;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use connection::ConnectionId;
 pub(crate) use desk::Described;
 pub(crate) use listen::{ClientPorts, open_files};

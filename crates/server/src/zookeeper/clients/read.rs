@@ -66,13 +66,12 @@ impl Desk {
     /// Answers a read that may leave a watch.
     #[expect(clippy::too_many_arguments, reason = "a request's header, what it asks for, and when it came")]
     fn read_node(&mut self, moment: &Moment<'_>, id: ConnectionId, xid: i32, op: i32, path: &str, watch: bool, since: Instant) {
-        let path_owned = path.to_owned();
-        let read = match op {
-            opcode::GET_DATA => ReadOp::GetData { path: path_owned },
-            opcode::EXISTS => ReadOp::Exists { path: path_owned },
-            _ => ReadOp::GetChildren { path: path_owned },
+        let Some(connection) = self.get(id) else { return };
+        let response = match op {
+            opcode::GET_DATA => moment.tree.get_data(path, &connection.ids),
+            opcode::EXISTS => moment.tree.exists(path, &connection.ids),
+            _ => moment.tree.get_children(path, &connection.ids),
         };
-        let response = self.look(moment, id, read);
         if watch {
             match (op, &response) {
                 // A watch on what is not there waits for it to be created.

@@ -1,0 +1,209 @@
+//! Requests: their order, and what is answered to those that cannot be answered.
+
+use super::*;
+use zookeeper::client::ClientRequest;
+
+#[test]
+fn a_sessions_reads_wait_for_its_own_earlier_writes() {
+    let mut world = World::new();
+    let id = world.client();
+    world.call(id, &Call::read(1, get("/a"), false));
+    world.call(id, &Call::write(2, create("/a", "one")));
+    world.call(id, &Call::read(3, get("/a"), false));
+    world.call(id, &Call::write(4, set("/a", "two")));
+    world.call(id, &Call::read(5, get("/a"), false));
+    assert_eq!(world.heard(id), ["1 error -101"], "what was asked before the write is answered at once");
+    world.turn();
+    // The writes were applied together: the first read sees both, which the order of one session allows.
+    assert_eq!(world.heard(id), ["2 ok", "3 two", "4 ok", "5 two"]);
+}
+
+#[test]
+fn writes_of_one_read_go_together_and_are_answered_in_order() {
+    let mut world = World::new();
+    let id = world.client();
+    let mut bytes = BytesMut::new();
+    for xid in 1..=10 {
+        world.operations.entry(id).or_default().insert(xid, zookeeper::opcode::CREATE);
+        Call::write(xid, create(&format!("/{xid}"), "")).encode(&mut bytes);
+    }
+    world.send(id, &bytes);
+    assert_eq!(world.member.writes.borrow().len(), 10);
+    world.turn();
+    let expected: Vec<String> = (1..=10).map(|xid| format!("{xid} ok")).collect();
+    assert_eq!(world.heard(id), expected);
+}
+
+#[test]
+fn frames_may_come_in_any_pieces() {
+    let whole = {
+        let mut world = World::new();
+        let id = world.client();
+        world.call(id, &Call::write(1, create("/a", "x")));
+        world.call(id, &Call::read(2, get("/a"), false));
+        world.turn();
+        world.output(id)
+    };
+    let mut world = World::new();
+    let id = world.client();
+    let mut bytes = BytesMut::new();
+    Call::write(1, create("/a", "x")).encode(&mut bytes);
+    Call::read(2, get("/a"), false).encode(&mut bytes);
+    for byte in &bytes {
+        world.send(id, &[*byte]);
+    }
+    world.turn();
+    assert_eq!(world.output(id), whole);
+}
+
+#[test]
+fn a_write_of_the_same_number_waits_for_the_first_and_so_does_what_follows() {
+    let mut world = World::new();
+    let id = world.client();
+    world.call(id, &Call::write(7, create("/a", "one")));
+    world.call(id, &Call::write(7, create("/a", "two")));
+    world.call(id, &Call::read(8, get("/a"), false));
+    assert_eq!(world.member.writes.borrow().len(), 1);
+    world.turn();
+    assert_eq!(world.heard(id), ["7 ok"]);
+    world.turn();
+    assert_eq!(world.heard(id), ["7 error -110", "8 one"]);
+}
+
+#[test]
+fn what_there_is_not_is_refused_and_ends_the_connection() {
+    let mut world = World::new();
+    let id = world.client();
+    world.send(id, &[0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 3, 0xe7]);
+    world.operations.entry(id).or_default().insert(1, 999);
+    assert_eq!(world.heard(id), ["1 error -6"]);
+    assert!(world.is_closed(id));
+}
+
+#[test]
+fn a_record_without_sense_is_answered_and_the_connection_lives() {
+    let mut world = World::new();
+    let id = world.client();
+    world.send(id, &[0, 0, 0, 10, 0, 0, 0, 1, 0, 0, 0, 4, 0xff, 0xff]);
+    world.operations.entry(id).or_default().insert(1, 4);
+    assert_eq!(world.heard(id), ["1 error -5"]);
+    world.call(id, &Call { xid: -2, op: zookeeper::opcode::PING, request: ClientRequest::Ping });
+    assert_eq!(world.heard(id), ["-2 ok"]);
+}
+
+#[test]
+fn too_long_a_frame_ends_the_connection() {
+    let mut world = World::new();
+    let id = world.client();
+    world.send(id, &[0x7f, 0xff, 0xff, 0xff]);
+    assert!(world.is_closed(id));
+    let other = world.connect();
+    world.send(other, &[0xff, 0xff, 0xff, 0xff]);
+    assert!(world.is_closed(other));
+    assert_eq!(world.desk.metrics.large_requests_rejected, 2);
+}
+
+#[test]
+fn who_does_not_read_is_not_answered_for_ever() {
+    let mut world = World::new();
+    let id = world.client();
+    let mut big = create("/big", "");
+    if let Op::Create { data, .. } = &mut big {
+        *data = Some(Bytes::from(vec![7; 100_000]));
+    }
+    world.call(id, &Call::write(1, big));
+    world.turn();
+    world.output(id);
+    for xid in 2..100 {
+        world.call(id, &Call::read(xid, get("/big"), false));
+    }
+    let held = world.desk.get(id).expect("alive").output.len();
+    assert!(held < 500_000, "{held} bytes are held for it");
+    assert!(!world.desk.is_listening_to(id));
+    // It reads, and hears the rest, piece by piece.
+    let mut replies = 0;
+    for _ in 0..100 {
+        replies += world.hear(id).len();
+        world.at_desk(|desk, moment| desk.resume(moment, id));
+    }
+    assert_eq!(replies, 98);
+    assert!(world.desk.is_listening_to(id));
+}
+
+#[test]
+fn many_requests_that_wait_keep_others_from_adding_to_them() {
+    let mut world = World::with(|config| config.outstanding_max = 10);
+    let id = world.client();
+    for xid in 1..=100 {
+        world.call(id, &Call::write(xid, create(&format!("/{xid}"), "")));
+    }
+    assert!(world.member.writes.borrow().len() <= 12, "{}", world.member.writes.borrow().len());
+    assert!(!world.desk.is_listening_to(id));
+    let other = world.connect();
+    assert!(world.desk.is_listening_to(other), "who has nothing outstanding is heard");
+    for _ in 0..20 {
+        world.turn();
+    }
+    assert_eq!(world.heard(id).len(), 100);
+    assert_eq!(world.desk.outstanding(), 0);
+}
+
+#[test]
+fn an_unknown_outcome_ends_the_connection_a_refusal_does_not() {
+    let mut world = World::new();
+    let id = world.client();
+    world.call(id, &Call::write(1, create("/a", "")));
+    let (token, _) = world.member.writes.take().remove(0);
+    world.desk.answered(token, Answer::Refused(replica::Refusal::TooManyRequests), world.now);
+    assert_eq!(world.heard(id), ["1 error -127"]);
+    world.call(id, &Call::write(2, create("/a", "")));
+    let (token, _) = world.member.writes.take().remove(0);
+    world.desk.answered(token, Answer::Refused(replica::Refusal::LeaderChanged), world.now);
+    assert!(world.heard(id).is_empty());
+    assert!(world.is_closed(id));
+}
+
+#[test]
+fn sync_waits_for_the_member_and_reads_wait_for_sync() {
+    let mut world = World::new();
+    let id = world.client();
+    world.call(id, &Call::read(1, ReadOp::Sync { path: "/".to_owned() }, false));
+    world.call(id, &Call::read(2, get("/a"), false));
+    assert!(world.heard(id).is_empty());
+    world.turn();
+    assert_eq!(world.heard(id), ["1 ok", "2 error -101"]);
+}
+
+#[test]
+fn several_reads_have_one_answer_with_a_bound() {
+    let mut world = World::new();
+    let id = world.client();
+    let mut big = create("/big", "");
+    if let Op::Create { data, .. } = &mut big {
+        *data = Some(Bytes::from(vec![7; 1_000_000]));
+    }
+    world.call(id, &Call::write(1, big));
+    world.turn();
+    world.call(id, &Call::read(2, ReadOp::MultiRead(vec![get("/big"), get("/none")]), false));
+    assert_eq!(world.heard(id), ["1 ok", "2 ok"]);
+    world.call(id, &Call::read(3, ReadOp::MultiRead(vec![get("/big"); 100]), false));
+    assert_eq!(world.heard(id), ["3 error -5"]);
+}
+
+#[test]
+fn proofs_are_looked_at_and_failures_end_the_connection() {
+    let mut world = World::with(|config| config.super_digest = Some("super:g9oN2HttPfn8MMWJZ2r45Np/LIA=".to_owned()));
+    let auth = |scheme: &str, proof: &'static str| Call {
+        xid: -4,
+        op: zookeeper::opcode::AUTH,
+        request: ClientRequest::Auth { scheme: scheme.to_owned(), auth: Bytes::from_static(proof.as_bytes()) },
+    };
+    let id = world.client();
+    world.call(id, &auth("digest", "super:superpw"));
+    assert_eq!(world.heard(id), ["-4 ok"]);
+    let schemes: Vec<&str> = world.desk.get(id).expect("alive").ids.iter().map(|id| id.scheme.as_str()).collect();
+    assert_eq!(schemes, ["ip", "super", "digest"]);
+    world.call(id, &auth("kerberos", "me"));
+    assert_eq!(world.heard(id), ["-4 error -115"]);
+    assert!(world.is_closed(id));
+}
