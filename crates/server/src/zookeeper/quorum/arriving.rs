@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind};
 use storage::zookeeper::Progress;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use zookeeper::quorum::snapshot::signature;
 
 /// A snapshot on its way in: each piece is answered with how far the snapshot has come.
 #[derive(Debug)]
@@ -39,7 +40,20 @@ pub(crate) async fn receive(
         let Progress { taken, whole } = progress.map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
         buffer.extend_from_slice(&piece[taken..]);
         if whole {
-            return Ok(());
+            return take_signature(stream, buffer).await;
         }
+    }
+}
+
+/// The words that end the transfer.
+async fn take_signature(stream: &TcpStream, buffer: &mut BytesMut) -> io::Result<()> {
+    let signature = signature();
+    while buffer.len() < signature.len() {
+        fill(stream, buffer).await?;
+    }
+    if buffer.split_to(signature.len()) == signature {
+        Ok(())
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidData, "a snapshot without its signature"))
     }
 }

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use zab::{Message, Packet};
 use znodes::{Change, Header, Kind, Txn};
 use zookeeper::config::{Address, HostPort, Server};
+use zookeeper::quorum::snapshot::signature;
 use zookeeper::quorum::{Speaker, decode};
 
 /// What nothing in these tests takes.
@@ -165,6 +166,7 @@ fn a_snapshot_takes_its_place_among_the_packets() {
             feed.send(Ok(Bytes::from(vec![7; 100_000]))).await.expect("it is being sent");
         }
         feed.send(Ok(Bytes::from_static(&[7, END]))).await.expect("it is being sent");
+        feed.send(Ok(signature())).await.expect("it is being sent");
         drop(feed);
         let PeerEvent::SnapshotArrived { message, .. } = one.event().await else { panic!("no snapshot") };
         assert_eq!(message, Message::Packet(Packet::Snapshot { position }));
