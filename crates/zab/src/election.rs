@@ -200,16 +200,18 @@ impl Zab {
         }
         let looks = notification.state == State::Looking;
         if !self.is_voter(from) {
-            // It wants to know, and is not counted (`WorkerReceiver`: not a valid voter).
-            if looks {
+            // It wants to know, and is not counted (`WorkerReceiver`: not a valid voter). But two that look, it in a later round,
+            // would answer each other without end: it is told when there is something to tell.
+            let in_later_round = matches!(self.is, Is::Looking(_)) && notification.round > self.round;
+            if looks && !in_later_round {
                 self.tell_vote(from);
             }
             return;
         }
         match &self.is {
             Is::Looking(Looking { begun: Some(_), .. }) => {
-                // Whoever is rounds behind is told, besides.
-                if looks && notification.round < self.round {
+                // Whoever is rounds behind is told, besides. Not by an observer, whose vote is of no use to anybody.
+                if looks && notification.round < self.round && self.is_voter(self.id()) {
                     self.tell_vote(from);
                 }
                 self.on_vote(from, notification);

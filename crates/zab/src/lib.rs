@@ -399,8 +399,11 @@ impl Zab {
 
     /// What follows from a step, in the order in which it is shown.
     fn settle(&mut self) {
-        self.look_on_time();
+        // What just began may have been due for long: whoever is elected while its disk hangs cannot lead.
         self.consider_voters_who_look();
+        while self.deadline() <= self.now {
+            self.on_time();
+        }
         self.advance_apply();
         self.let_serve();
         self.release_reads();
