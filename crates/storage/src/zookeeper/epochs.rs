@@ -7,13 +7,13 @@
 //!   currentEpoch.tmp    the epoch of entries that may be here before currentEpoch says so
 //! ```
 //!
-//! Each holds a decimal number and nothing else, and is replaced as a whole: another file, synced, renamed, its folder synced. Java
-//! refuses a server whose last transaction is of a later epoch than currentEpoch, unless currentEpoch.tmp tells of it
+//! Each holds a decimal number and nothing else, and is replaced as a whole: another file, synced, renamed, its folder synced. (So is
+//! currentEpoch.tmp itself, which Java writes in place: it may be needed at any moment.) Java refuses a server whose last transaction is of a later epoch than currentEpoch, unless currentEpoch.tmp tells of it
 //! (QuorumPeer.loadDataBase). A learner may well get transactions of the new epoch before NEWLEADER, so currentEpoch.tmp is made
 //! durable before the first of them goes into the log. A crash in between then leaves a folder that Java and Quorate complete: who
 //! has a transaction of an epoch has all that came before it, the epoch's whole initial history among it.
 
-use super::folder::{create_anew, path, read_small, sync_folder};
+use super::folder::{create_anew, path, read_small, remove, sync_folder, unfinished};
 use super::store::OpenError;
 use crate::disk::{Disk, DiskFile, fault};
 use crate::fault::{Action, Fault};
@@ -21,15 +21,15 @@ use consensus::Promise;
 
 const ACCEPTED: &str = "acceptedEpoch";
 const CURRENT: &str = "currentEpoch";
-const UNFINISHED: &str = ".tmp";
+const ANNOUNCED: &str = "currentEpoch.tmp";
 
 /// The epochs as they are on the disk.
 pub(super) struct Epochs<D: Disk> {
     disk: D,
     accepted: u64,
     current: u64,
-    /// What currentEpoch.tmp durably says, if it was written by this process.
-    announced: u64,
+    /// What currentEpoch.tmp says, if it is there.
+    announced: Option<u64>,
 }
 
 impl<D: Disk> Epochs<D> {
@@ -38,15 +38,17 @@ impl<D: Disk> Epochs<D> {
     pub(super) fn open(disk: &D, last: u64) -> Result<Epochs<D>, OpenError> {
         let (accepted, current) = (read(disk, ACCEPTED)?, read(disk, CURRENT)?);
         let mut found = current.unwrap_or(last);
-        if last > found {
-            found = read(disk, &format!("{CURRENT}{UNFINISHED}"))?.filter(|&unfinished| unfinished >= last).unwrap_or(found);
+        let announced = read(disk, ANNOUNCED)?;
+        if last > found && announced.is_some_and(|announced| announced >= last) {
+            // The epoch of what is here, not that of what may have been about to follow: that did not make it.
+            found = last;
         }
-        let mut epochs = Epochs { disk: disk.clone(), accepted: accepted.unwrap_or(last), current: found, announced: 0 };
+        let mut epochs = Epochs { disk: disk.clone(), accepted: accepted.unwrap_or(last), current: found, announced };
         if last > found || epochs.accepted < found {
             return Err(OpenError::Epochs { last, current: found, accepted: epochs.accepted });
         }
-        if current != Some(found) {
-            epochs.replace(CURRENT, found)?;
+        if current != Some(found) || announced.is_some() {
+            epochs.complete(found)?;
         }
         if accepted.is_none() {
             let accepted = epochs.accepted;
@@ -60,42 +62,51 @@ impl<D: Disk> Epochs<D> {
         Promise { epoch: self.accepted, current: self.current, ..Promise::default() }
     }
 
-    /// Entries of this epoch are about to be written.
-    pub(super) fn announce(&mut self, epoch: u64) -> Result<(), Fault> {
-        if epoch > self.current.max(self.announced) {
-            self.write(CURRENT, epoch)?;
-            sync_folder(&self.disk)?;
-            self.announced = epoch;
+    /// What currentEpoch says.
+    pub(super) fn current(&self) -> u64 {
+        self.current
+    }
+
+    /// Entries of this epoch are here, durably, and with them all that its leader began with: it may be the current one.
+    pub(super) fn complete(&mut self, epoch: u64) -> Result<(), Fault> {
+        self.replace(CURRENT, epoch)?;
+        self.current = epoch;
+        if self.announced.take().is_some() {
+            remove(&self.disk, &path(ANNOUNCED))?;
         }
         Ok(())
     }
 
-    /// Makes a promise durable. The entries before it have to be already.
-    pub(super) fn keep(&mut self, promise: &Promise) -> Result<(), Fault> {
+    /// Entries of this epoch are about to be written.
+    pub(super) fn announce(&mut self, epoch: u64) -> Result<(), Fault> {
+        if epoch > self.current && self.announced != Some(epoch) {
+            self.replace(ANNOUNCED, epoch)?;
+            self.announced = Some(epoch);
+        }
+        Ok(())
+    }
+
+    /// Makes a promise durable. The entries are already, the last of which is of epoch `last`.
+    pub(super) fn keep(&mut self, promise: &Promise, last: u64) -> Result<(), Fault> {
         if promise.epoch != self.accepted {
             self.replace(ACCEPTED, promise.epoch)?;
             self.accepted = promise.epoch;
         }
-        if promise.current != self.current {
-            self.replace(CURRENT, promise.current)?;
-            self.current = promise.current;
-            self.announced = 0;
+        // What the disk says may be ahead of what was promised, if it was completed here.
+        if promise.current <= self.current {
+            return Ok(());
         }
-        Ok(())
+        // This uses up what was announced of later entries, so they count, too.
+        self.complete(promise.current.max(last))
     }
 
     fn replace(&mut self, name: &str, epoch: u64) -> Result<(), Fault> {
-        let unfinished = self.write(name, epoch)?;
-        self.disk.rename(&unfinished, &path(name)).map_err(fault(&self.disk, Action::Rename, &unfinished))?;
+        let aside = unfinished("epoch");
+        let file = create_anew(&self.disk, &aside)?;
+        file.write_at(0, epoch.to_string().as_bytes()).map_err(fault(&self.disk, Action::Write, &aside))?;
+        file.sync().map_err(fault(&self.disk, Action::Sync, &aside))?;
+        self.disk.rename(&aside, &path(name)).map_err(fault(&self.disk, Action::Rename, &aside))?;
         sync_folder(&self.disk)
-    }
-
-    fn write(&self, name: &str, epoch: u64) -> Result<String, Fault> {
-        let unfinished = path(&format!("{name}{UNFINISHED}"));
-        let file = create_anew(&self.disk, &unfinished)?;
-        file.write_at(0, epoch.to_string().as_bytes()).map_err(fault(&self.disk, Action::Write, &unfinished))?;
-        file.sync().map_err(fault(&self.disk, Action::Sync, &unfinished))?;
-        Ok(unfinished)
     }
 }
 

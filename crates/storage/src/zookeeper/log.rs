@@ -116,7 +116,7 @@ impl<D: Disk> Log<D> {
         snapshots: Snapshots<D>,
         snapshot: Position,
     ) -> Result<(Log<D>, Contents), OpenError> {
-        let recovery = recover(disk, snapshot, options.batch_bytes as u64, options.tail_bytes)?;
+        let recovery = recover(disk, &snapshots.positions()?, snapshot, options.batch_bytes as u64, options.tail_bytes)?;
         let Recovery { files, index, base, last, before, tail } = recovery;
         let epochs = Epochs::open(data, last.epoch)?;
         let log = Log {
@@ -155,7 +155,7 @@ impl<D: Disk> Log<D> {
     pub fn sync(&mut self) -> Result<(), Fault> {
         self.unless_failed(|log| {
             log.sync_entries()?;
-            log.epochs.keep(&log.promise)
+            log.epochs.keep(&log.promise, log.last.epoch)
         })
     }
 
@@ -180,7 +180,7 @@ impl<D: Disk> Log<D> {
         self.sync()?;
         self.unless_failed(|log| {
             let position = sealed.position();
-            log.epochs.announce(position.epoch)?;
+            log.announce(position.epoch)?;
             // What the leader does not have: never acknowledged by a quorum, and not to be applied on top of its snapshot.
             log.truncate(position)?;
             let durable = sealed.publish()?;
@@ -242,11 +242,21 @@ impl<D: Disk> Log<D> {
             let position = entry.position;
             assert!(self.last < position, "{position} does not follow {}", self.last);
             assert_eq!(record::position(&entry.data), Some(position), "a transaction that stands elsewhere says so");
-            // A crash may leave it in the log while currentEpoch does not yet say what it is to say.
-            self.epochs.announce(position.epoch)?;
+            self.announce(position.epoch)?;
             self.add(entry)?;
         }
         Ok(())
+    }
+
+    /// Transactions of this epoch are about to become durable, perhaps before currentEpoch says what it is to say.
+    fn announce(&mut self, epoch: u64) -> Result<(), Fault> {
+        let last = self.last.epoch;
+        if last > self.epochs.current() && epoch > last {
+            // Two epochs that were not completed: only one can be announced.
+            self.sync_entries()?;
+            self.epochs.complete(last)?;
+        }
+        self.epochs.announce(epoch)
     }
 
     fn add(&mut self, entry: &Entry) -> Result<(), Fault> {

@@ -35,8 +35,9 @@ impl<D: Disk> LogReader<D> {
     }
 
     /// The entries from zxid `first` to zxid `last` in order, beginning with the last one at or before `first`, or with the log's
-    /// first if there is none; cut short before `budget` bytes of data are exceeded, but not before the first entry. Empty if the
-    /// log holds nothing in that range. What [`consensus::Fetch`] asks for.
+    /// first if there is none; cut short before `budget` bytes of data after `first` are exceeded, but not before the first entry
+    /// there: who asks on from the last entry of the answer always gets further. Empty if the log holds nothing in that range. What
+    /// [`consensus::Fetch`] asks for.
     ///
     /// # Errors
     ///
@@ -44,7 +45,7 @@ impl<D: Disk> LogReader<D> {
     pub fn read(&self, first: u64, last: u64, budget: usize) -> Result<Vec<Entry>, Fault> {
         let (first, last) = (Position::from_zxid(first), Position::from_zxid(last));
         let plan = self.index.lock().expect("the index is sound").plan(first);
-        let mut found = Found { first, last, entries: Vec::new(), newest: None, left: budget, full: false };
+        let mut found = Found { first, last, entries: Vec::new(), newest: None, progress: false, left: budget, full: false };
         // No bytes that the plan leads to are ever written over, so this is what the log said when it was made.
         for stretch in &plan {
             found.read(stretch).map_err(|source| {
@@ -66,6 +67,8 @@ struct Found {
     /// Until one after `first` is met: only the last one before that.
     entries: Vec<Entry>,
     newest: Option<Position>,
+    /// Whether one after `first` was met.
+    progress: bool,
     left: usize,
     full: bool,
 }
@@ -96,16 +99,14 @@ impl Found {
         }
         self.newest = Some(position);
         if position <= self.first {
+            // The last of these is where the answer begins. It is not what was asked for, so it takes nothing of the budget.
             self.entries.clear();
-        } else if let Some(only) = self.entries.first().filter(|only| only.position <= self.first && self.entries.len() == 1) {
-            self.left = self.left.saturating_sub(only.data.len());
-        }
-        if position > self.first && payload.len() > self.left && !self.entries.is_empty() {
+        } else if payload.len() > self.left && self.progress {
             self.full = true;
             return;
-        }
-        if position > self.first {
+        } else {
             self.left = self.left.saturating_sub(payload.len());
+            self.progress = true;
         }
         self.entries.push(entry(position, payload));
     }

@@ -3,14 +3,15 @@
 //! ```text
 //!   1. read the files in order of the zxid in their names, the records of each until one is not whole
 //!   2. ask the evidence behind that place: was a record there durable once?     yes → damage: refuse, change nothing
-//!   3. see whether each transaction follows from the one before it; a gap is fine only if the newest snapshot covers it
+//!   3. see whether each transaction follows from the one before it; a gap is fine only if the newest snapshot covers it, and the
+//!      history begins anew behind it
 //!   4. cut the torn tail: write zeros over the rest of the last file; remove last files without a record
 //!   5. write the records again that nothing says were durable, and sync
 //! ```
 //!
 //! **What Java leaves.** A start of Java's begins a new file and leaves what was torn in the old one; so does ours, but for the torn
-//! bytes. A learner that received a snapshot goes on in the same file, so there may be a gap within it. TRUNC cuts a file where a
-//! record ends, zeros and all.
+//! bytes. A learner that received a snapshot goes on in the same file, so there may be a gap within it; between two epochs only that
+//! snapshot tells of it. TRUNC cuts a file where a record ends, zeros and all.
 //!
 //! **What is torn and what is damaged.** The format has a checksum for each record, and nothing that says that a record was once
 //! durable. So this is what tells:
@@ -77,15 +78,16 @@ pub(in crate::zookeeper) fn any<D: Disk>(disk: &D) -> Result<bool, Fault> {
     Ok(names.iter().any(|name| folder::log_zxid(name).is_some()))
 }
 
-/// Reads the log that goes with the snapshot of `snapshot`, and mends what a crash may leave behind.
+/// Reads the log that goes with these snapshots, of which `newest` is the newest whole one, and mends what a crash may leave behind.
 pub(super) fn recover<D: Disk>(
     disk: &D,
-    snapshot: Position,
+    snapshots: &[Position],
+    newest: Position,
     batch_bytes: u64,
     tail_bytes: usize,
 ) -> Result<Recovery<D>, LogError> {
     let listed = list(disk)?;
-    let mut walk = Walk::new(disk, snapshot, tail_bytes);
+    let mut walk = Walk::new(disk, snapshots, newest, tail_bytes);
     let mut ends = Vec::new();
     for (number, file) in listed.iter().enumerate() {
         let offset = walk.read(file)?;
@@ -162,7 +164,10 @@ fn judge<D: Disk>(
 /// A walk through the log, record by record.
 struct Walk<'a, D: Disk> {
     disk: &'a D,
-    snapshot: Position,
+    /// Those that there are, whole or not, ascending.
+    snapshots: &'a [Position],
+    /// The newest whole one.
+    newest: Position,
     files: Vec<LogFile<D::File>>,
     index: Arc<Mutex<Index<D::File>>>,
     base: Position,
@@ -175,15 +180,16 @@ struct Walk<'a, D: Disk> {
 }
 
 impl<'a, D: Disk> Walk<'a, D> {
-    fn new(disk: &'a D, snapshot: Position, tail_bytes: usize) -> Walk<'a, D> {
+    fn new(disk: &'a D, snapshots: &'a [Position], newest: Position, tail_bytes: usize) -> Walk<'a, D> {
         Walk {
             disk,
-            snapshot,
+            snapshots,
+            newest,
             files: Vec::new(),
             index: Arc::new(Mutex::new(Index::new())),
-            base: snapshot,
+            base: newest,
             last: None,
-            before: snapshot,
+            before: newest,
             tail: VecDeque::new(),
             tail_bytes,
             bytes: 0,
@@ -219,6 +225,11 @@ impl<'a, D: Disk> Walk<'a, D> {
     ) -> Result<(), LogError> {
         let describe = || self.disk.describe(&log_path(listed.number));
         let preceding = Position::new(position.epoch, position.index.wrapping_sub(1));
+        let missing = |before| Err(LogError::Missing { file: describe(), before, after: position });
+        // The last snapshot before this transaction: where the log does not hold it, it came from a leader, and what it held never
+        // was in this log.
+        let between = self.snapshots.partition_point(|snapshot| *snapshot < position).checked_sub(1);
+        let between = between.map(|number| self.snapshots[number]);
         match self.last {
             _ if position.index == 0 => return Err(LogError::Inconsistent { file: describe(), offset }),
             // Java may log a transaction twice; it warns and goes on, and so does a start of it.
@@ -227,20 +238,24 @@ impl<'a, D: Disk> Walk<'a, D> {
                     return Err(LogError::Inconsistent { file: describe(), offset });
                 }
             }
-            Some(last) if follows(last, position) => {
-                // A snapshot that came from a leader in between: what it held never was in this log.
-                if last < self.snapshot && self.snapshot < position {
-                    self.restart(self.snapshot);
+            Some(last) if follows(last, position) => match between.filter(|between| *between > last) {
+                Some(between) if between > self.newest => return missing(last),
+                Some(between) => self.restart(between),
+                // Of what is before the oldest snapshot nothing tells whether it is without gaps.
+                None if self.snapshots.first() == Some(&position) => self.restart(preceding),
+                None => {}
+            },
+            last if position.index > 1 => {
+                if self.newest < preceding {
+                    return missing(last.unwrap_or(self.newest));
                 }
+                self.restart(preceding);
             }
-            before => {
-                if position.index > 1 && self.snapshot < preceding {
-                    let before = before.unwrap_or(self.snapshot);
-                    return Err(LogError::Missing { file: describe(), before, after: position });
-                }
-                let fresh = position.index == 1 && self.snapshot < position;
-                self.restart(if fresh { self.snapshot } else { preceding });
-            }
+            last => match between {
+                Some(between) if between > self.newest => return missing(last.unwrap_or(self.newest)),
+                Some(between) => self.restart(between),
+                None => self.restart(preceding),
+            },
         }
         self.add(position, payload, listed, offset, end);
         Ok(())
@@ -282,8 +297,8 @@ impl<'a, D: Disk> Walk<'a, D> {
 
     /// The log ends here. If it does not reach the snapshot, which came from a leader then, it counts for nothing.
     fn finish(&mut self) {
-        if self.last.is_none_or(|last| last < self.snapshot) {
-            self.restart(self.snapshot);
+        if self.last.is_none_or(|last| last < self.newest) {
+            self.restart(self.newest);
         }
     }
 

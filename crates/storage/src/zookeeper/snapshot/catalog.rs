@@ -127,6 +127,11 @@ impl<D: Disk> Snapshots<D> {
         Named { disk: self.disk.clone(), path, packing: Packing::Plain, position }
     }
 
+    /// What snapshots there are, whole or not, oldest first.
+    pub(in crate::zookeeper) fn positions(&self) -> Result<Vec<Position>, Fault> {
+        Ok(self.list()?.iter().rev().map(|named| named.position).collect())
+    }
+
     /// All snapshots, newest first.
     fn list(&self) -> Result<Vec<Named<D>>, Fault> {
         let names = self.disk.list(FOLDER).map_err(fault(&self.disk, Action::List, FOLDER))?;
