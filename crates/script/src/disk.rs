@@ -89,8 +89,12 @@ impl Image {
         self.entries.last().map_or(self.base, |entry| entry.position)
     }
 
-    /// Whether the log holds this very position, or once held it.
+    /// Whether the log holds this very position, or once held it. Before an epoch's first entry (Zab's NEWLEADER): whether that epoch's
+    /// leader has shaped it.
     pub(crate) fn holds(&self, position: Position) -> bool {
+        if position.index == 0 && position.epoch > 0 {
+            return self.promise.current >= position.epoch;
+        }
         position <= self.base || self.entries.iter().any(|entry| entry.position == position)
     }
 

@@ -26,8 +26,8 @@
 //!
 //! | to set the scene | |
 //! |---|---|
-//! | `cluster 3 [key=value…]` | members 1 to 3, all followers. `1=150ms` sets how long exactly 1 waits for a leader; otherwise later members wait longer. Raft: `election=1000ms heartbeat=100ms prevote=off checkquorum=off lease=off early=off leasereads=on inflight=2 bytes=64 cache=64` |
-//! | `log 1 1x3 4x2 [term=5]` | before anything has happened: the log of 1 holds three entries of term 1, then two of term 4 |
+//! | `cluster 3 [key=value…]` | members 1 to 3, all followers. `1=150ms` sets how long exactly 1 waits for a leader; otherwise later members wait longer. Raft: `election=1000ms heartbeat=100ms prevote=off checkquorum=off lease=off early=off leasereads=on inflight=2 bytes=64 cache=64`. Zab: `observers=1 tick=2000ms init=10 sync=5 finalize=200ms early=off history=64 group.1="1:2:3" weight.1=0` |
+//! | `log 1 1x3 4x2 [term=5]` (Zab: `epoch=5`) | before anything has happened: the log of 1 holds three entries of term 1, then two of term 4 |
 //! | `disk 1 manual` / `instant` | whether writes of 1 wait for the command `sync` |
 //!
 //! | to let things happen | |
@@ -72,9 +72,14 @@
 //! reason. Heartbeats that change nothing are counted in one line at the end. `(command)` runs without printing. After every command the
 //! runner checks that the protocol's promises hold ([`Violation`]) and fails the script if not, with what led there.
 //!
+//! # Links that are lost as a whole
+//!
+//! Zab opens and closes the link between a leader and its learner itself. What was under way over it is lost with it, and both sides hear
+//! of that: when one closes it, when the other's process was killed or started anew, and when a path that was cut is mended.
+//!
 //! # Another protocol
 //!
-//! Everything above is written for any [`Protocol`]; what is Raft's own lives in `raft/`. A protocol names its messages, tells them in plain
+//! Everything above is written for any [`Protocol`]; what is Raft's own lives in `raft/`, what is Zab's in `zab/`. A protocol names its messages, tells them in plain
 //! words, starts a member from a disk image, and may bring commands of its own.
 //!
 

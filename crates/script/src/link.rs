@@ -59,7 +59,8 @@ impl<P: Protocol> World<P> {
     pub(crate) fn close_link(&mut self, id: NodeId, peer: NodeId, link: Link) -> Outcome {
         let Some(knows) = self.remove_link(id, peer)? else { return Ok(()) };
         self.say(format!("{id} closes its link to {peer}"));
-        if knows && self.member(peer)?.core.is_some() && self.network.carries(id, peer) {
+        // A stopped process hears nothing; it will find out by its own clock.
+        if knows && self.member(peer)?.runs() && self.network.carries(id, peer) {
             self.step(peer, Input::Disconnected { peer: id, link, how: How::Lost })?;
         }
         Ok(())
@@ -93,7 +94,7 @@ impl<P: Protocol> World<P> {
         let Some(met) = self.remove_link(one, other)? else { return Ok(()) };
         self.say(format!("the link between {one} and {other} is lost"));
         for (id, peer, opener) in [(one, other, opened_by_one), (other, one, !opened_by_one)] {
-            if (met || opener) && self.member(id)?.core.is_some() {
+            if (met || opener) && self.member(id)?.runs() {
                 self.step(id, Input::Disconnected { peer, link, how: How::Lost })?;
             }
         }
