@@ -187,10 +187,11 @@ impl<D: Disk> Log<D> {
             // Of a Java server's, which may hold what was never committed: the next start would take the newest.
             log.snapshots.remove_newer(position)?;
             log.end_file()?;
-            for name in log.names()? {
+            // From the last to the first: what a crash leaves ends before the snapshot, and has no gap of which nothing tells.
+            for name in log.names()?.into_iter().rev() {
                 folder::remove(&log.disk, &log_path(name))?;
+                sync_folder(&log.disk)?;
             }
-            sync_folder(&log.disk)?;
             log.files.clear();
             *log.index.lock().expect("the index is sound") = Index::new();
             (log.base, log.last) = (position, position);

@@ -116,7 +116,12 @@ pub(crate) fn history<D: Disk>(store: &Store<D>) -> Vec<Line> {
     let tail: Vec<Line> = recovered.tail.iter().map(line).collect();
     assert!(all.ends_with(&tail), "the tail is the end");
     let before = all[..all.len() - tail.len()].last().map_or(Position::ZERO, |line| line.0);
-    assert!(recovered.before == before || (recovered.before.index == 0 && recovered.before > before));
+    let fits = recovered.before == before || (recovered.before.index == 0 && recovered.before > before);
+    assert!(
+        fits,
+        "{} is said to be before the tail {tail:?}, not {before}; snapshot {}, base {}",
+        recovered.before, recovered.snapshot, recovered.base
+    );
     all
 }
 

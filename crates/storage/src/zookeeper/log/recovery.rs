@@ -240,7 +240,7 @@ impl<'a, D: Disk> Walk<'a, D> {
             }
             Some(last) if follows(last, position) => match between.filter(|between| *between > last) {
                 Some(between) if between > self.newest => return missing(last),
-                Some(between) => self.restart(between),
+                Some(between) => self.restart(self.begin(between, preceding)),
                 // Of what is before the oldest snapshot nothing tells whether it is without gaps.
                 None if self.snapshots.first() == Some(&position) => self.restart(preceding),
                 None => {}
@@ -253,7 +253,7 @@ impl<'a, D: Disk> Walk<'a, D> {
             }
             last => match between {
                 Some(between) if between > self.newest => return missing(last.unwrap_or(self.newest)),
-                Some(between) => self.restart(between),
+                Some(between) => self.restart(self.begin(between, preceding)),
                 None => self.restart(preceding),
             },
         }
@@ -284,6 +284,12 @@ impl<'a, D: Disk> Walk<'a, D> {
             self.bytes -= gone.data.len();
             self.before = gone.position;
         }
+    }
+
+    /// What a history begins after whose first transaction is the first of an epoch: a snapshot before it only if that is what this
+    /// start is built on. Of others nobody knows whether all of the log that followed them is still there.
+    fn begin(&self, snapshot: Position, preceding: Position) -> Position {
+        if snapshot == self.newest { snapshot } else { preceding }
     }
 
     /// What was read so far does not count: the history begins after `base`.
