@@ -55,7 +55,7 @@ impl Zab {
         let upto = self.committed_end();
         let held = floor == Some(last);
         let continued = floor.is_none() && after.is_some_and(|after| after.epoch == last.epoch && follows(last, after));
-        let sync = if last.index == 0 && (floor.is_some() || continued) || held && last <= upto || continued {
+        let sync = if continued || last.index == 0 && floor.is_some() || held && last <= upto {
             Sync::Diff { upto }
         } else if held {
             // A proposal that is not committed. The learner's log has it, but a Java learner would take its COMMIT for one out of

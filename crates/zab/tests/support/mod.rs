@@ -1,10 +1,12 @@
 //! A little world: several servers, FIFO links that are lost as a whole, and disks that forget in a crash what was not synced.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+
+pub mod search;
 
 use bytes::Bytes;
 use consensus::{
     Append, Chance, Configuration, Consensus as _, Entry, EntryKind, How, Input, Instant, Link, NodeId, Note, Output, Persist,
-    Position, Promise, ReadId, Reader, Snapshot,
+    Position, Promise, ReadId, Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -140,6 +142,7 @@ pub struct World {
     pub tail: usize,
     pub syncs: BTreeMap<&'static str, usize>,
     pub label: String,
+    pub slow_disks: BTreeSet<NodeId>,
 }
 
 impl World {
@@ -163,6 +166,7 @@ impl World {
             tail: usize::MAX,
             syncs: BTreeMap::new(),
             label: format!("seed {seed}"),
+            slow_disks: BTreeSet::new(),
         }
     }
 
@@ -290,7 +294,10 @@ impl World {
                     self.node(node).owed.push_back(owed);
                 }
             }
-            Output::Send { to, message: Message::Packet(packet) } => self.put(node, to, Item::Packet(packet)),
+            Output::Send { to, message: Message::Packet(packet) } => {
+                self.check_promises(node, &packet);
+                self.put(node, to, Item::Packet(packet));
+            }
             Output::SendSnapshot { to, message } => {
                 let Message::Packet(Packet::Snapshot { position }) = message else { panic!("{message:?}") };
                 let (held, state) = self.disks[&node].snapshot.clone();
@@ -364,6 +371,19 @@ impl World {
             }
             Output::ChangeRole { .. } => {}
         }
+    }
+
+    /// What a packet promises is on disk when it leaves.
+    fn check_promises(&self, node: NodeId, packet: &Packet) {
+        let disk = &self.disks[&node];
+        let kept = match *packet {
+            Packet::LeaderInfo { epoch } => disk.promise.epoch >= epoch,
+            Packet::AckEpoch { .. } => disk.promise.epoch >= self.nodes[&node].zab.accepted_epoch(),
+            Packet::Ack { position } if position.index == 0 => disk.promise.current >= position.epoch,
+            Packet::Ack { position } => disk.last() >= position,
+            _ => true,
+        };
+        assert!(kept, "{}: {node} says {packet:?} before it is on its disk", self.label);
     }
 
     pub fn node(&mut self, node: NodeId) -> &mut Node {
@@ -644,8 +664,4 @@ impl World {
             assert_eq!(state.machine, self.ghost, "{}: {node} differs", self.label);
         }
     }
-}
-
-pub fn reader_is_machine(reader: Reader) -> bool {
-    reader == Reader::Machine
 }
