@@ -39,14 +39,18 @@ impl<P: Subject> World<P> {
         if !self.lives(member, life) {
             return;
         }
+        if P::SESSIONS && !self.admits(member, &calls) {
+            return self.turn_away(calls);
+        }
         let floor = self.ghost.borrow().committed.len() as u64;
-        let (mut requests, mut queries) = (Vec::new(), Vec::new());
+        let (mut requests, mut queries, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         for call in calls {
             self.workload.arrived(call.op(), floor);
             self.trace.note(self.now, call.op() << 8 | 15, || format!("m{} is asked: {}", member + 1, crate::words::ask(&call)));
             match call {
                 Call::Write(op, command) => requests.push((Token(op), command)),
                 Call::Read(op, key) => queries.push((Token(op), key)),
+                Call::Look(op, key) => looks.push((Token(op), key)),
             }
         }
         if !requests.is_empty() {
@@ -54,6 +58,29 @@ impl<P: Subject> World<P> {
         }
         if !queries.is_empty() && self.lives(member, life) {
             self.feed(member, Event::Queries(queries));
+        }
+        for (token, key) in looks {
+            if self.lives(member, life) {
+                self.feed(member, Event::LocalQuery(token, key));
+            }
+        }
+    }
+
+    /// A server that does not serve lets its clients go, and refuses who has seen more than it has applied (ZooKeeper:
+    /// `lastZxidSeen`).
+    fn admits(&self, member: usize, calls: &[Call]) -> bool {
+        let seen = calls.first().map_or(0, |call| self.workload.seen_by(call.op()));
+        let applied = self.ghost.borrow().members[member].applied;
+        self.members[member].process.as_ref().is_some_and(|process| process.replica.serving()) && applied >= seen
+    }
+
+    /// Whoever called is not served there.
+    fn turn_away(&mut self, calls: Vec<Call>) {
+        let clients: Vec<usize> = calls.iter().filter_map(|call| self.workload.give_up(call.op())).collect();
+        for client in clients {
+            self.workload.turn_elsewhere(client, self.members.len());
+            let after = self.chance.between(Duration::from_millis(5), Duration::from_millis(50));
+            self.after(after, Occasion::ClientActs { client });
         }
     }
 

@@ -1,8 +1,8 @@
 //! The small map's commands as bytes.
 
-use crate::machine::{Change, Command, Map};
+use crate::machine::{Bare, Change, Command, Map};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use consensus::{Entry, EntryKind};
+use consensus::{Entry, EntryKind, Position};
 use replica::{Codec, Decoded, RequestId, Undecodable};
 
 /// Command ⇄ bytes:
@@ -17,7 +17,7 @@ pub(crate) struct MapCodec;
 const FIXED: usize = 29;
 
 impl MapCodec {
-    fn write(command: &Command) -> Bytes {
+    pub(crate) fn write(command: &Command) -> Bytes {
         let mut bytes = BytesMut::with_capacity(FIXED + usize::from(command.ballast));
         bytes.put_u64(command.op);
         let (kind, old, new) = match command.change {
@@ -33,9 +33,9 @@ impl MapCodec {
         bytes.freeze()
     }
 
-    fn read(data: &Bytes) -> Result<Command, Undecodable> {
+    pub(crate) fn read(data: &[u8]) -> Result<Command, Undecodable> {
         let wrong = |why: &str| Undecodable(format!("not a command of the map: {why}"));
-        let mut rest = &data[..];
+        let mut rest = data;
         if rest.len() < FIXED {
             return Err(wrong("too short"));
         }
@@ -49,7 +49,7 @@ impl MapCodec {
             1 => Change::CompareAndSwap { old, new },
             _ => return Err(wrong("unknown kind")),
         };
-        Ok(Command { op, key, change, ballast })
+        Ok(Command { op, key, change, ballast, at: Position::ZERO })
     }
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn op_of(entry: &Entry) -> u64 {
 }
 
 impl Codec for MapCodec {
-    type Machine = Map;
+    type Machine = Map<Bare>;
 
     fn id(&mut self, request: &Command) -> RequestId {
         RequestId(u128::from(request.op))
@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn a_command_survives_its_bytes() {
-        let command = Command { op: 300, key: 7, change: Change::CompareAndSwap { old: 1, new: 2 }, ballast: 5 };
+        let command =
+            Command { op: 300, key: 7, change: Change::CompareAndSwap { old: 1, new: 2 }, ballast: 5, at: Position::ZERO };
         let bytes = MapCodec::write(&command);
         assert_eq!(MapCodec::read(&bytes), Ok(command));
         assert!(MapCodec::read(&bytes.slice(..bytes.len() - 1)).is_err());

@@ -1,9 +1,9 @@
 //! What the server's driver does, in virtual time: events go in, effects are carried out in order.
 
 use crate::invariant::Invariant;
-use crate::machine::{Command, Map, Response};
+use crate::machine::{Command, Response};
 use crate::member::{Done, Job, Member, Work};
-use crate::subject::{Decision, Message, Store, Subject};
+use crate::subject::{Decision, Machine, Message, Store, Subject};
 use crate::watch::Watched;
 use crate::world::{Occasion, World, place};
 use consensus::{Instant, Wall};
@@ -11,9 +11,9 @@ use replica::{Answer, Effect, Event};
 use std::time::Duration;
 
 /// The effects of a replica in this world.
-pub(crate) type Effects<P> = replica::Effects<Watched<P>, Map>;
+pub(crate) type Effects<P> = replica::Effects<Watched<P>, Machine<P>>;
 /// An event of a replica in this world.
-pub(crate) type MapEvent<P> = Event<Message<P>, Map, Command, u16>;
+pub(crate) type MapEvent<P> = Event<Message<P>, Machine<P>, Command, u16>;
 type MapEffect<P> = Effect<Message<P>, Decision<P>, Response, std::convert::Infallible>;
 
 /// Timeouts at one moment, after which a replica is believed to spin.

@@ -34,8 +34,6 @@ pub(crate) struct Ghost<P: Subject> {
     pub(crate) histories: Histories,
     /// Every committed entry, from place 1.
     pub(crate) committed: Vec<Fact>,
-    /// The digest of a machine that applied everything up to a place, from place 1.
-    pub(crate) digests: Vec<u64>,
     /// Who led an epoch (Raft: a term), in which of its lives.
     pub(crate) leaders: BTreeMap<u64, (NodeId, u64)>,
     /// The latest epoch that had a leader.
@@ -144,9 +142,8 @@ impl<P: Subject> Ghost<P> {
             steps: 0,
             configuration: plan.configuration(),
             members: (0..members).map(|member| Seen::new(id(member), members)).collect(),
-            histories: Histories::new(P::origin(&plan.config)),
+            histories: Histories::default(),
             committed: Vec::new(),
-            digests: Vec::new(),
             leaders: BTreeMap::new(),
             last_led: 0,
             leader_changes: 0,
@@ -184,11 +181,6 @@ impl<P: Subject> Ghost<P> {
     /// The place at which an operation was committed, if it was.
     pub(crate) fn committed_at(&self, op: u64) -> Option<u64> {
         self.operations.get(op as usize).copied().filter(|&place| place > 0)
-    }
-
-    /// The digest of a machine that holds everything up to `place`, if any machine ever did.
-    pub(crate) fn digest(&self, place: u64) -> Option<u64> {
-        if place == 0 { Some(0) } else { self.digests.get(place as usize - 1).copied() }
     }
 }
 

@@ -19,10 +19,8 @@ pub(crate) struct Fact {
 }
 
 /// All entries of all epochs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Histories {
-    /// Where every history begins: the place 0.
-    pub(crate) origin: Position,
     /// By number of the epoch.
     epochs: Vec<Option<Epoch>>,
 }
@@ -34,19 +32,18 @@ struct Epoch {
     first: u64,
     /// Its place.
     place: u64,
-    /// The hash of what is before it.
+    /// What is before it, and the hash of that.
+    previous: Position,
     before: u64,
     facts: Vec<Fact>,
+    /// What a machine's digest is after each, as far as one has applied it.
+    digests: Vec<Option<u64>>,
 }
 
 /// An entry has another history than it had elsewhere.
 pub(crate) struct Differs;
 
 impl Histories {
-    pub(crate) fn new(origin: Position) -> Histories {
-        Histories { origin, epochs: Vec::new() }
-    }
-
     fn epoch(&self, number: u64) -> Option<&Epoch> {
         self.epochs.get(number as usize)?.as_ref()
     }
@@ -59,7 +56,7 @@ impl Histories {
 
     /// The place of a position; `None` if nothing was ever appended there.
     pub(crate) fn place(&self, position: Position) -> Option<u64> {
-        if position == self.origin {
+        if position == Position::ZERO {
             return Some(0);
         }
         let epoch = self.epoch(position.epoch)?;
@@ -76,14 +73,63 @@ impl Histories {
         }
     }
 
-    /// Somebody appended `fact` at `place`, after a history with the hash `before`.
-    pub(crate) fn remember(&mut self, place: u64, before: u64, fact: Fact) -> Result<(), Differs> {
+    /// The whole history that ends with a position.
+    pub(crate) fn chain(&self, position: Position) -> Option<Vec<Fact>> {
+        let mut chain = vec![None; self.place(position)? as usize];
+        let mut end = position;
+        while end != Position::ZERO {
+            let epoch = self.epoch(end.epoch)?;
+            let count = (end.index - epoch.first + 1) as usize;
+            let from = epoch.place as usize - 1;
+            for (slot, fact) in chain[from..from + count].iter_mut().zip(&epoch.facts) {
+                *slot = Some(*fact);
+            }
+            end = epoch.previous;
+        }
+        chain.into_iter().collect()
+    }
+
+    /// A machine that applied everything up to `position` has this digest. False if another's is different, or nobody ever appended
+    /// that: the same history makes the same machine.
+    pub(crate) fn digest_agrees(&mut self, position: Position, digest: u64) -> bool {
+        if position == Position::ZERO {
+            return digest == 0;
+        }
+        let Some(Some(epoch)) = self.epochs.get_mut(position.epoch as usize) else { return false };
+        let Some(after) = position.index.checked_sub(epoch.first) else { return false };
+        if after >= epoch.facts.len() as u64 {
+            return false;
+        }
+        if epoch.digests.len() <= after as usize {
+            epoch.digests.resize(after as usize + 1, None);
+        }
+        *epoch.digests[after as usize].get_or_insert(digest) == digest
+    }
+
+    /// What is before a position; `None` if nothing was ever appended there.
+    pub(crate) fn previous(&self, position: Position) -> Option<Position> {
+        let epoch = self.epoch(position.epoch)?;
+        match position.index.checked_sub(epoch.first)? {
+            0 => Some(epoch.previous),
+            _ => Some(Position::new(position.epoch, position.index - 1)),
+        }
+    }
+
+    /// Somebody appended `fact` at `place`, after a history that ends with `previous` and has the hash `before`.
+    pub(crate) fn remember(&mut self, place: u64, (previous, before): (Position, u64), fact: Fact) -> Result<(), Differs> {
         let Position { epoch, index } = fact.position;
         let number = epoch as usize;
         if self.epochs.len() <= number {
             self.epochs.resize_with(number + 1, || None);
         }
-        let epoch = self.epochs[number].get_or_insert_with(|| Epoch { first: index, place, before, facts: Vec::new() });
+        let epoch = self.epochs[number].get_or_insert_with(|| Epoch {
+            first: index,
+            place,
+            previous,
+            before,
+            facts: Vec::new(),
+            digests: Vec::new(),
+        });
         let after = index.checked_sub(epoch.first).ok_or(Differs)?;
         if epoch.place + after != place {
             return Err(Differs);
@@ -122,15 +168,17 @@ mod tests {
 
     #[test]
     fn a_position_has_one_place_in_one_history() {
-        let mut histories = Histories::new(Position::ZERO);
-        assert!(histories.remember(1, 0, fact(1, 1, 10)).is_ok());
-        assert!(histories.remember(2, 10, fact(1, 2, 20)).is_ok());
+        let at = Position::new;
+        let mut histories = Histories::default();
+        assert!(histories.remember(1, (Position::ZERO, 0), fact(1, 1, 10)).is_ok());
+        assert!(histories.remember(2, (at(1, 1), 10), fact(1, 2, 20)).is_ok());
         // Each of Zab's epochs counts from 1.
-        assert!(histories.remember(3, 20, fact(4, 1, 30)).is_ok());
-        assert_eq!(histories.place(Position::new(4, 1)), Some(3));
-        assert_eq!(histories.before(Position::new(4, 1)), Some(20));
-        assert_eq!(histories.place(Position::new(4, 2)), None);
-        assert!(histories.remember(2, 10, fact(4, 1, 31)).is_err(), "elsewhere it has another place");
-        assert!(histories.remember(2, 10, fact(1, 2, 21)).is_err(), "elsewhere it has other bytes");
+        assert!(histories.remember(3, (at(1, 2), 20), fact(4, 1, 30)).is_ok());
+        assert_eq!(histories.place(at(4, 1)), Some(3));
+        assert_eq!(histories.before(at(4, 1)), Some(20));
+        assert_eq!(histories.place(at(4, 2)), None);
+        assert_eq!(histories.chain(at(4, 1)).map(|chain| chain.len()), Some(3));
+        assert!(histories.remember(2, (at(1, 1), 10), fact(4, 1, 31)).is_err(), "elsewhere it has another place");
+        assert!(histories.remember(2, (at(1, 1), 10), fact(1, 2, 21)).is_err(), "elsewhere it has other bytes");
     }
 }

@@ -43,6 +43,7 @@ mod machine;
 mod member;
 mod network;
 mod on_raft;
+mod on_zab;
 mod options;
 mod plan;
 mod run;

@@ -4,9 +4,8 @@ use crate::disk::Cause;
 use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::invariant::durable::Found;
-use crate::machine::Map;
 use crate::member::{self, Process, Work};
-use crate::subject::{Happening, Store, Subject};
+use crate::subject::{Happening, Machine, Subject};
 use crate::watch::Watched;
 use crate::world::{Occasion, World, id};
 use consensus::{Consensus, Instant, StateMachine};
@@ -25,7 +24,7 @@ impl<P: Subject> World<P> {
             self.members[member].disk.crash_after(operations);
         }
         let Some((mut store, found)) = P::open(self, member) else { return };
-        let Some(machine) = self.recover_machine(member, &mut store) else { return };
+        let Some(machine) = P::restore(self, member, &mut store) else { return };
         self.begin_life(member, store, found, machine);
     }
 
@@ -41,23 +40,12 @@ impl<P: Subject> World<P> {
         self.crash(member, !matches!(cause, Some(Cause::Read | Cause::Write)));
     }
 
-    fn recover_machine(&mut self, member: usize, store: &mut P::Store) -> Option<Map> {
-        match store.read_newest() {
-            Ok(Some(chunks)) => self.restore(member, chunks),
-            Ok(None) => Some(self.watched(member, P::new_machine(&self.plan.config))),
-            Err(error) => {
-                self.snapshot_failed(member, &error);
-                None
-            }
-        }
-    }
-
-    fn begin_life(&mut self, member: usize, store: P::Store, mut found: Found, machine: Map) {
+    fn begin_life(&mut self, member: usize, mut store: P::Store, mut found: Found, machine: Machine<P>) {
         found.applied = machine.applied();
         self.ghost.borrow_mut().started(member, &found);
         let configuration = found.configuration.clone().unwrap_or_else(|| self.plan.configuration());
         let now = self.members[member].clock.read(self.now);
-        let core = P::begin(self, member, &found, &configuration, now);
+        let core = P::begin(self, member, &found, &mut store, &configuration, now);
         self.ghost.borrow_mut().check_commit(member, core.committed());
         let watched = Watched::new(core, member, self.ghost.clone());
         let replica = Replica::new(id(member), watched, machine, P::codec(), configuration, self.plan.replica.clone());
@@ -77,7 +65,7 @@ impl<P: Subject> World<P> {
     }
 
     /// The ghost hears of everything that this machine applies.
-    pub(crate) fn watched(&self, member: usize, mut machine: Map) -> Map {
+    pub(crate) fn watched(&self, member: usize, mut machine: Machine<P>) -> Machine<P> {
         machine.watch(member, self.ghost.clone());
         machine
     }

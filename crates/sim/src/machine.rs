@@ -4,6 +4,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use consensus::{Instant, NodeId, Position, RestoreError, StateMachine, Wall};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::marker::PhantomData;
 use std::rc::Rc;
 
 /// What a client wants done. Each carries a number that no other has.
@@ -17,6 +18,8 @@ pub(crate) struct Command {
     pub(crate) change: Change,
     /// So many bytes of ballast, so that messages and segments fill up.
     pub(crate) ballast: u16,
+    /// Where it is to stand in the log, once a leader has prepared it.
+    pub(crate) at: Position,
 }
 
 /// What to do with a register.
@@ -40,8 +43,8 @@ pub(crate) enum Response {
     Held(u64),
 }
 
-/// Registers that only applied commands change.
-pub(crate) struct Map {
+/// Registers that only applied commands change. `F` says what its snapshots look like.
+pub(crate) struct Map<F> {
     /// Shared with snapshots in progress; copied when it changes under one.
     registers: Rc<BTreeMap<u16, u64>>,
     applied: Position,
@@ -49,6 +52,7 @@ pub(crate) struct Map {
     digest: u64,
     /// Whose machine this is, in the eyes of the ghost.
     watcher: Option<(usize, Rc<dyn Witness>)>,
+    form: PhantomData<F>,
 }
 
 /// Who hears of everything that is applied.
@@ -60,22 +64,92 @@ pub(crate) trait Witness {
 /// A snapshot in progress: the registers as they were, and the first not yet given.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    registers: Rc<BTreeMap<u16, u64>>,
-    applied: Position,
-    digest: u64,
-    headed: bool,
-    next: Option<u16>,
+    pub(crate) registers: Rc<BTreeMap<u16, u64>>,
+    pub(crate) applied: Position,
+    pub(crate) digest: u64,
+    pub(crate) headed: bool,
+    pub(crate) next: Option<u16>,
+    pub(crate) ended: bool,
 }
 
-/// Bytes of a snapshot's head: term, index, digest.
-const HEAD: usize = 24;
-/// Bytes of one register in a snapshot: key and value.
-const REGISTER: usize = 10;
+/// What a snapshot of the map looks like.
+pub(crate) trait Form: 'static {
+    /// What comes before the registers.
+    fn head(cursor: &Cursor, chunk: &mut BytesMut);
+    /// A register.
+    fn register(cursor: &Cursor, key: u16, value: u64, chunk: &mut BytesMut);
+    /// The most bytes that one takes.
+    const REGISTER: usize;
+    /// What comes after them.
+    fn end(chunk: &mut BytesMut);
+    /// All of it.
+    fn read(whole: Bytes) -> Result<Content, RestoreError>;
+}
 
-impl Map {
+/// What a snapshot says.
+pub(crate) struct Content {
+    pub(crate) applied: Position,
+    pub(crate) digest: u64,
+    pub(crate) registers: BTreeMap<u16, u64>,
+}
+
+/// The bare form:
+///
+/// ```text
+/// term: 8 | index: 8 | digest: 8 | (key: 2 | value: 8)*
+/// ```
+#[derive(Debug)]
+pub(crate) struct Bare;
+
+/// Bytes of the bare form's head.
+const HEAD: usize = 24;
+
+impl Form for Bare {
+    const REGISTER: usize = 10;
+
+    fn head(cursor: &Cursor, chunk: &mut BytesMut) {
+        chunk.put_u64(cursor.applied.epoch);
+        chunk.put_u64(cursor.applied.index);
+        chunk.put_u64(cursor.digest);
+    }
+
+    fn register(_cursor: &Cursor, key: u16, value: u64, chunk: &mut BytesMut) {
+        chunk.put_u16(key);
+        chunk.put_u64(value);
+    }
+
+    fn end(_chunk: &mut BytesMut) {}
+
+    fn read(whole: Bytes) -> Result<Content, RestoreError> {
+        let length = whole.len();
+        if length < HEAD {
+            return Err(wrong(length, "a head of 24 bytes"));
+        }
+        if !(length - HEAD).is_multiple_of(Bare::REGISTER) {
+            return Err(wrong(length, "whole registers of 10 bytes"));
+        }
+        let mut rest = whole;
+        let applied = Position::new(rest.get_u64(), rest.get_u64());
+        let digest = rest.get_u64();
+        let mut registers = BTreeMap::new();
+        while rest.has_remaining() {
+            let key = rest.get_u16();
+            registers.insert(key, rest.get_u64());
+        }
+        Ok(Content { applied, digest, registers })
+    }
+}
+
+/// A snapshot that cannot be understood.
+pub(crate) fn wrong(offset: usize, expected: &str) -> RestoreError {
+    RestoreError { offset: offset as u64, expected: expected.into() }
+}
+
+impl<F: Form> Map<F> {
     /// A machine to which nothing was applied.
-    pub(crate) fn new() -> Map {
-        Map { registers: Rc::new(BTreeMap::new()), applied: Position::ZERO, digest: 0, watcher: None }
+    pub(crate) fn new() -> Map<F> {
+        let registers = Rc::new(BTreeMap::new());
+        Map { registers, applied: Position::ZERO, digest: 0, watcher: None, form: PhantomData }
     }
 
     /// From now on the ghost hears of everything that is applied.
@@ -104,7 +178,7 @@ pub(crate) fn change(held: u64, change: Change) -> u64 {
     }
 }
 
-impl StateMachine for Map {
+impl<F: Form> StateMachine for Map<F> {
     type Request = Command;
     type Command = Command;
     type Query = u16;
@@ -112,8 +186,8 @@ impl StateMachine for Map {
     type Event = Infallible;
     type Cursor = Cursor;
 
-    fn prepare(&mut self, _next: Position, _wall: Wall, _from: NodeId, request: Command) -> Command {
-        request
+    fn prepare(&mut self, next: Position, _wall: Wall, _from: NodeId, request: Command) -> Command {
+        Command { at: next, ..request }
     }
 
     fn abandon(&mut self) {}
@@ -155,55 +229,41 @@ impl StateMachine for Map {
     }
 
     fn begin_snapshot(&mut self) -> Cursor {
-        Cursor { registers: Rc::clone(&self.registers), applied: self.applied, digest: self.digest, headed: false, next: Some(0) }
+        let Map { registers, applied, digest, .. } = self;
+        let registers = Rc::clone(registers);
+        Cursor { registers, applied: *applied, digest: *digest, headed: false, next: Some(0), ended: false }
     }
 
     fn snapshot_chunk(&self, cursor: &mut Cursor, budget: usize) -> Option<Bytes> {
         let mut chunk = BytesMut::new();
-        if !cursor.headed {
-            cursor.headed = true;
-            chunk.put_u64(cursor.applied.epoch);
-            chunk.put_u64(cursor.applied.index);
-            chunk.put_u64(cursor.digest);
+        if !std::mem::replace(&mut cursor.headed, true) {
+            F::head(cursor, &mut chunk);
         }
         while let Some(first) = cursor.next
-            && (chunk.is_empty() || chunk.len() + REGISTER <= budget)
+            && (chunk.is_empty() || chunk.len() + F::REGISTER <= budget)
         {
             let Some((&key, &value)) = cursor.registers.range(first..).next() else {
                 cursor.next = None;
                 break;
             };
-            chunk.put_u16(key);
-            chunk.put_u64(value);
+            F::register(cursor, key, value, &mut chunk);
             cursor.next = key.checked_add(1);
+        }
+        if cursor.next.is_none() && !std::mem::replace(&mut cursor.ended, true) {
+            F::end(&mut chunk);
         }
         (!chunk.is_empty()).then(|| chunk.freeze())
     }
 
     fn end_snapshot(&mut self, _cursor: Cursor) {}
 
-    fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Map, RestoreError> {
+    fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Map<F>, RestoreError> {
         let mut whole = BytesMut::new();
         for chunk in chunks {
             whole.extend_from_slice(&chunk);
         }
-        let length = whole.len();
-        let wrong = |offset: usize, expected: &str| RestoreError { offset: offset as u64, expected: expected.into() };
-        if length < HEAD {
-            return Err(wrong(length, "a head of 24 bytes"));
-        }
-        if !(length - HEAD).is_multiple_of(REGISTER) {
-            return Err(wrong(length, "whole registers of 10 bytes"));
-        }
-        let mut rest = whole.freeze();
-        let applied = Position::new(rest.get_u64(), rest.get_u64());
-        let digest = rest.get_u64();
-        let mut registers = BTreeMap::new();
-        while rest.has_remaining() {
-            let key = rest.get_u16();
-            registers.insert(key, rest.get_u64());
-        }
-        Ok(Map { registers: Rc::new(registers), applied, digest, watcher: None })
+        let Content { applied, digest, registers } = F::read(whole.freeze())?;
+        Ok(Map { registers: Rc::new(registers), applied, digest, watcher: None, form: PhantomData })
     }
 }
 
@@ -218,8 +278,8 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_of_the_moment_it_began() {
-        let mut map = Map::new();
-        let put = |op, key, value| Command { op, key, change: Change::Put(value), ballast: 0 };
+        let mut map = Map::<Bare>::new();
+        let put = |op, key, value| Command { op, key, change: Change::Put(value), ballast: 0, at: Position::ZERO };
         for op in 1..=20 {
             map.apply(Position::new(1, op), put(op, op as u16, op * 10), &mut Vec::new());
         }
@@ -231,7 +291,7 @@ mod tests {
             chunks.push(chunk);
         }
         assert!(chunks.len() > 3, "{}", chunks.len());
-        let restored = Map::restore(&mut chunks.into_iter()).unwrap();
+        let restored = Map::<Bare>::restore(&mut chunks.into_iter()).unwrap();
         assert_eq!((restored.applied(), restored.digest()), (applied, digest));
         assert_eq!(restored.read(20), Response::Held(200));
         assert_eq!(map.read(20), Response::Held(7));

@@ -2,8 +2,7 @@
 
 use crate::clock::Clock;
 use crate::disk::SimDisk;
-use crate::machine::Map;
-use crate::subject::{Arrived, Subject};
+use crate::subject::{Arrived, Machine, Subject};
 use crate::watch::Watched;
 use consensus::{Chance, Entry, Instant, Position, Reader, Snapshot, Ticket};
 use replica::Replica;
@@ -60,7 +59,7 @@ pub(crate) enum Fate {
 
 /// A process: the replica and the parts of its storage, as the server runs them.
 pub(crate) struct Process<P: Subject> {
-    pub(crate) replica: Replica<Watched<P>, Map, P::Codec>,
+    pub(crate) replica: Replica<Watched<P>, Machine<P>, P::Codec>,
     pub(crate) store: P::Store,
     /// What the log's thread has not picked up yet.
     pub(crate) jobs: VecDeque<Job<P>>,

@@ -105,6 +105,18 @@ impl Network {
         path.weather = weather;
     }
 
+    /// How long something takes from one to the other in fair weather.
+    pub(crate) fn delay(&mut self, from: usize, to: usize) -> Duration {
+        let (low, high) = self.path(from, to).weather.delay;
+        self.chance.between(low, high)
+    }
+
+    /// How much longer than that it takes in bad weather.
+    pub(crate) fn tail(&mut self, from: usize, to: usize) -> Duration {
+        let tail = self.path(from, to).weather.tail;
+        if tail > 0 && self.chance.one_in(tail, MILLION) { heavy(&mut self.chance) } else { Duration::ZERO }
+    }
+
     /// What becomes of a message that leaves now. `last` is when the last one of its stream arrives, so that it does not overtake
     /// that.
     pub(crate) fn send(&mut self, now: Instant, from: usize, to: usize, last: &mut Instant) -> Fate {

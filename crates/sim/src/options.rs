@@ -50,8 +50,10 @@ impl SimOptions {
 #[cfg(feature = "mutants")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mutant {
-    /// One of the protocol's rules is bent.
+    /// One of Raft's rules is bent.
     Raft(raft::Mutant),
+    /// One of Zab's.
+    Zab(zab::Mutant),
     /// A forwarded proposal is sent twice.
     ForwardTwice,
 }
@@ -61,6 +63,8 @@ pub enum Mutant {
 pub enum Protocol {
     /// Raft.
     Raft,
+    /// ZooKeeper's Fast Leader Election and Zab.
+    Zab,
 }
 
 /// A mechanism that can be switched off.
@@ -76,15 +80,18 @@ pub enum Mechanism {
     EarlyElection,
     /// Answer reads from the lease, in some of the seeds.
     LeaseReads,
+    /// Zab: whoever has heard from everybody who could vote better believes the winner at once.
+    EarlyFinalize,
 }
 
 impl Mechanism {
-    const ALL: [(Mechanism, &str); 5] = [
+    const ALL: [(Mechanism, &str); 6] = [
         (Mechanism::PreVote, "prevote"),
         (Mechanism::CheckQuorum, "check-quorum"),
         (Mechanism::Lease, "lease"),
         (Mechanism::EarlyElection, "early-election"),
         (Mechanism::LeaseReads, "lease-reads"),
+        (Mechanism::EarlyFinalize, "early-finalize"),
     ];
 
     /// The names by which mechanisms are known.
@@ -125,7 +132,8 @@ impl FromStr for Protocol {
     fn from_str(name: &str) -> Result<Protocol, Unknown> {
         match name {
             "raft" => Ok(Protocol::Raft),
-            _ => Err(Unknown { name: name.into(), known: vec!["raft"] }),
+            "zab" => Ok(Protocol::Zab),
+            _ => Err(Unknown { name: name.into(), known: vec!["raft", "zab"] }),
         }
     }
 }

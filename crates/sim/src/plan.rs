@@ -46,6 +46,8 @@ pub(crate) struct Load {
     pub(crate) keys: u64,
     /// In a hundred: reads.
     pub(crate) reads: u64,
+    /// In a hundred of those: reads of what one member holds.
+    pub(crate) looks: u64,
     /// The most bytes of ballast in a write.
     pub(crate) ballast: u64,
     /// A client gives up after this long.
@@ -84,6 +86,7 @@ impl<P: Subject> Plan<P> {
                 think: Duration::from_millis([5, 40, 200, 3_000][if bursts == 2 { 3 } else { chance.below(3) as usize }]),
                 keys: 1 + chance.below(30),
                 reads: [10, 50, 80][chance.below(3) as usize],
+                looks: if P::SESSIONS { 50 } else { 0 },
                 ballast,
                 patience: Duration::from_millis(500 + chance.below(9_500)),
             },

@@ -3,6 +3,7 @@
 use crate::fault::Tally;
 use crate::invariant::{Invariant, Violation};
 use crate::on_raft::Raft;
+use crate::on_zab::Zab;
 use crate::options::{Protocol, SimOptions};
 use crate::subject::Subject;
 use crate::world::World;
@@ -33,6 +34,7 @@ pub struct Outcome {
 pub fn run(options: &SimOptions) -> Outcome {
     match options.protocol {
         Protocol::Raft => play::<Raft>(options),
+        Protocol::Zab => play::<Zab>(options),
     }
 }
 

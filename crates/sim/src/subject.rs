@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::ghost::Ghost;
 use crate::history::Fact;
 use crate::invariant::durable::Found;
-use crate::machine::Map;
+use crate::machine::{Form, Map};
 use crate::options::SimOptions;
 use crate::plan::Plan;
 use crate::world::World;
@@ -21,7 +21,9 @@ pub(crate) trait Subject: Sized + 'static {
     /// The protocol.
     type Core: Consensus<Message: Clone + fmt::Debug>;
     /// How the map's commands become bytes.
-    type Codec: replica::Codec<Machine = Map>;
+    type Codec: replica::Codec<Machine = Machine<Self>>;
+    /// What the map's snapshots look like.
+    type Form: Form;
     /// The members' settings.
     type Config: Clone + fmt::Debug;
     /// What the ghost remembers of an input, which the step consumes.
@@ -37,6 +39,12 @@ pub(crate) trait Subject: Sized + 'static {
     /// What a member keeps on its disk.
     type Store: Store;
 
+    /// Clients are bound to one server at a time: it serves them only in the broadcast phase, and refuses who has seen more than it
+    /// has applied. They read from it without asking anybody, too.
+    const SESSIONS: bool;
+    /// A snapshot never holds what is not committed.
+    const SNAPSHOTS_ARE_COMMITTED: bool;
+
     // ---- the plan ----
 
     /// Draws the members' settings …
@@ -51,8 +59,6 @@ pub(crate) trait Subject: Sized + 'static {
     fn headline(config: &Self::Config) -> String;
     /// How long a cluster may take to notice that its leader is gone.
     fn election_timeout(config: &Self::Config) -> Duration;
-    /// Where every log begins.
-    fn origin(config: &Self::Config) -> Position;
 
     // ---- processes ----
 
@@ -60,16 +66,28 @@ pub(crate) trait Subject: Sized + 'static {
     fn codec() -> Self::Codec;
     /// Opens a member's disk. `None` if the process did not survive that.
     fn open(world: &mut World<Self>, member: usize) -> Option<(Self::Store, Found)>;
+    /// The machine of a process that begins, from its newest snapshot. `None` if the process did not survive reading it.
+    fn restore(world: &mut World<Self>, member: usize, store: &mut Self::Store) -> Option<Machine<Self>>;
     /// The protocol of a process that begins, with the configuration in force.
-    fn begin(world: &mut World<Self>, member: usize, found: &Found, configuration: &Configuration, now: Instant) -> Self::Core;
+    fn begin(
+        world: &mut World<Self>,
+        member: usize,
+        found: &Found,
+        store: &mut Self::Store,
+        configuration: &Configuration,
+        now: Instant,
+    ) -> Self::Core;
     /// What a process found, in words.
     fn describe_start(found: &Found) -> String;
-    /// A machine to which nothing was applied.
-    fn new_machine(config: &Self::Config) -> Map;
     /// Whether this member abstains until somebody has told it what is committed.
     fn abstains(core: &Self::Core) -> bool;
     /// Puts a snapshot that arrived into force. `None` if the process did not survive that.
-    fn install(world: &mut World<Self>, member: usize, arrived: Arrived<Self>, entries: Vec<Entry>) -> Option<(Snapshot, Map)>;
+    fn install(
+        world: &mut World<Self>,
+        member: usize,
+        arrived: Arrived<Self>,
+        entries: Vec<Entry>,
+    ) -> Option<(Snapshot, Machine<Self>)>;
 
     // ---- links ----
 
@@ -110,6 +128,22 @@ pub(crate) trait Subject: Sized + 'static {
     fn promised(ghost: &mut Ghost<Self>, member: usize, before: Promise, promise: Promise);
     /// It is synced.
     fn promise_synced(ghost: &mut Ghost<Self>, member: usize, promise: Promise);
+    /// Whether what this member answers now is linearizable.
+    fn is_fresh(_ghost: &Ghost<Self>, _member: usize) -> bool {
+        true
+    }
+    /// How often leadership was given up for a reason that is no failure.
+    fn excused_changes(_ghost: &Ghost<Self>) -> u64 {
+        0
+    }
+    /// Whether clients that go on calling would keep leadership changing hands for such a reason.
+    fn calm_needs_quiet(_config: &Self::Config) -> bool {
+        false
+    }
+    /// Whether a start may find this promise, though another was synced last.
+    fn may_find(_synced: Promise, _found: Promise, _last: Position) -> bool {
+        false
+    }
     /// A process began.
     fn started(ghost: &mut Ghost<Self>, member: usize, found: &Found);
     /// A member learned that everything up to this entry of its log is committed.
@@ -122,6 +156,8 @@ pub(crate) trait Subject: Sized + 'static {
     fn began_to_lead(world: &mut World<Self>, member: usize, epoch: u64);
 }
 
+/// The state machine.
+pub(crate) type Machine<P> = Map<<P as Subject>::Form>;
 /// A protocol's messages.
 pub(crate) type Message<P> = <<P as Subject>::Core as Consensus>::Message;
 /// A protocol's reasons.
@@ -158,6 +194,4 @@ pub(crate) trait Store {
     fn taking(&self) -> Option<Position>;
     /// Syncs and publishes the snapshot that is being taken, and removes old ones.
     fn publish(&mut self, kept: usize) -> Result<(), storage::Fault>;
-    /// The pieces of the newest snapshot, if there is one.
-    fn read_newest(&mut self) -> Result<Option<Vec<Bytes>>, storage::SnapshotError>;
 }

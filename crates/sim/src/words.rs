@@ -8,6 +8,7 @@ use replica::Answer;
 pub(crate) fn ask(call: &Call) -> String {
     match call {
         Call::Read(op, key) => format!("what does register {key} hold? (operation {op})"),
+        Call::Look(op, key) => format!("what does register {key} hold, as far as you know? (operation {op})"),
         Call::Write(op, command) => match command.change {
             Change::Put(value) => format!("put {value} into register {} (operation {op})", command.key),
             Change::CompareAndSwap { old, new } => {

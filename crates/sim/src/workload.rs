@@ -20,6 +20,8 @@ pub(crate) struct Workload {
     pub(crate) open: Vec<Vec<u64>>,
     /// For each client: the member that it asks.
     pub(crate) member: Vec<usize>,
+    /// For each client: the last place that it was told of.
+    seen: Vec<u64>,
     /// The value that the next write puts.
     next_value: u64,
     /// Operations that were answered with success.
@@ -35,6 +37,10 @@ struct Operation {
     called: Instant,
     /// Entries that were committed anywhere when it was called.
     floor: u64,
+    /// It reads what one member holds, which need not be the newest.
+    looks: bool,
+    /// Nobody has seen anything before it.
+    probes: bool,
     outcome: Outcome,
 }
 
@@ -58,24 +64,36 @@ pub(crate) enum Call {
     Write(u64, Command),
     /// A linearizable read: its number and its key.
     Read(u64, u16),
+    /// A read of what this member holds, whatever others do.
+    Look(u64, u16),
 }
 
 impl Call {
     /// The number of its operation.
     pub(crate) fn op(&self) -> u64 {
         match self {
-            Call::Write(op, _) | Call::Read(op, _) => *op,
+            Call::Write(op, _) | Call::Read(op, _) | Call::Look(op, _) => *op,
         }
     }
 }
 
 impl Workload {
     pub(crate) fn new(load: Load, members: usize, mut chance: Chance) -> Workload {
-        let unused = Operation { client: 0, key: 0, change: None, called: Instant::ZERO, floor: 0, outcome: Outcome::GaveUp };
+        let unused = Operation {
+            client: 0,
+            key: 0,
+            change: None,
+            called: Instant::ZERO,
+            floor: 0,
+            looks: false,
+            probes: false,
+            outcome: Outcome::GaveUp,
+        };
         Workload {
             load,
             operations: vec![unused],
             open: vec![Vec::new(); load.clients],
+            seen: vec![0; load.clients],
             member: (0..load.clients).map(|_| chance.below(members as u64) as usize).collect(),
             next_value: 1,
             answered: 0,
@@ -94,20 +112,50 @@ impl Workload {
     /// A read more.
     pub(crate) fn read(&mut self, client: usize, now: Instant) -> Call {
         let (op, key) = self.begin(client, now, None);
+        if self.load.looks > 0 && self.chance.below(100) < self.load.looks {
+            self.operations[op as usize].looks = true;
+            return Call::Look(op, key);
+        }
         Call::Read(op, key)
+    }
+
+    /// A write and a read of all that is committed, of somebody whom no server knows.
+    pub(crate) fn probe(&mut self, now: Instant) -> Vec<Call> {
+        let write = self.write(0, now);
+        let (op, key) = self.begin(0, now, None);
+        let calls = vec![write, Call::Read(op, key)];
+        for call in &calls {
+            self.operations[call.op() as usize].probes = true;
+        }
+        calls
+    }
+
+    /// How much the client of an operation has seen.
+    pub(crate) fn seen_by(&self, op: u64) -> u64 {
+        let Operation { client, probes, .. } = self.operations[op as usize];
+        if probes { 0 } else { self.seen[client] }
     }
 
     /// A write more.
     pub(crate) fn write(&mut self, client: usize, now: Instant) -> Call {
         let change = self.change();
         let (op, key) = self.begin(client, now, Some(change));
-        Call::Write(op, Command { op, key, change, ballast: self.chance.below(self.load.ballast) as u16 })
+        Call::Write(op, Command { op, key, change, ballast: self.chance.below(self.load.ballast) as u16, at: Position::ZERO })
     }
 
     fn begin(&mut self, client: usize, now: Instant, change: Option<Change>) -> (u64, u16) {
         let op = self.operations.len() as u64;
         let key = self.chance.below(self.load.keys) as u16;
-        self.operations.push(Operation { client, key, change, called: now, floor: 0, outcome: Outcome::Open });
+        self.operations.push(Operation {
+            client,
+            key,
+            change,
+            called: now,
+            floor: 0,
+            looks: false,
+            probes: false,
+            outcome: Outcome::Open,
+        });
         self.open[client].push(op);
         (op, key)
     }
@@ -160,7 +208,9 @@ impl Workload {
         };
         match answer {
             Answer::Applied(position, _) => ghost.check_answer(op, *position),
-            Answer::Read(position, _) => ghost.check_read(member, operation.floor, *position),
+            Answer::Read(..) if operation.looks => {}
+            Answer::Read(position, _) if P::is_fresh(ghost, member) => ghost.check_read(member, operation.floor, *position),
+            Answer::Read(..) => operation.looks = true,
             Answer::Transferred | Answer::Refused(_) => {}
         }
         if operation.outcome != Outcome::Open {
@@ -169,7 +219,15 @@ impl Workload {
         operation.outcome = match answer {
             Answer::Applied(position, response) | Answer::Read(position, response) => {
                 self.answered += 1;
-                told(position, response, ghost)
+                let told = told(position, response, ghost);
+                let Outcome::Told { place, .. } = told else { unreachable!("just said") };
+                let seen = self.seen[client];
+                self.seen[client] = seen.max(place);
+                if P::SESSIONS && !operation.probes && place < seen {
+                    let what = format!("client {client} had seen place {seen}, and was told by member {} of {place}", member + 1);
+                    ghost.violate(Invariant::ReadsNeverGoBack, what);
+                }
+                told
             }
             Answer::Refused(why) => {
                 self.member[client] = self.chance.below(ghost.members.len() as u64) as usize;
@@ -236,8 +294,13 @@ fn check_refusal<P: Subject>(op: u64, operation: &Operation, ghost: &mut Ghost<P
 
 /// An operation that took effect; of those whose clients do not know, the ghost does.
 fn done<P: Subject>(op: u64, operation: &Operation, ghost: &Ghost<P>) -> Option<Done> {
-    let Operation { key, change, called, outcome, .. } = *operation;
+    let Operation { key, change, mut called, looks, outcome, .. } = *operation;
+    if looks {
+        // It may be old, but not wrong: as if it had been asked long ago, and answered now.
+        called = Instant::ZERO;
+    }
     let (answered, held, place) = match (outcome, change) {
+        (Outcome::Told { held, place, .. }, None) if looks => (Instant::NEVER, Some(held), place),
         (Outcome::Told { at, held, place }, _) => (at, Some(held), place),
         (_, Some(_)) => (Instant::NEVER, None, ghost.committed_at(op)?),
         (_, None) => return None,

@@ -2,9 +2,8 @@
 
 use crate::fault::Fault;
 use crate::invariant::Invariant;
-use crate::machine::Map;
 use crate::member::{Done, Job, Work};
-use crate::subject::{Store, Subject};
+use crate::subject::{Machine, Store, Subject};
 use crate::world::World;
 use bytes::Bytes;
 use consensus::{Entry, Snapshot, StateMachine, Ticket};
@@ -115,8 +114,8 @@ impl<P: Subject> World<P> {
     }
 
     /// The machine that a snapshot holds, from its pieces. `None` if they hold none.
-    pub(crate) fn restore(&mut self, member: usize, chunks: Vec<Bytes>) -> Option<Map> {
-        match Map::restore(&mut chunks.into_iter()) {
+    pub(crate) fn restore(&mut self, member: usize, chunks: Vec<Bytes>) -> Option<Machine<P>> {
+        match Machine::<P>::restore(&mut chunks.into_iter()) {
             Ok(machine) => {
                 self.ghost.borrow_mut().restored(member, machine.applied(), machine.digest());
                 Some(self.watched(member, machine))

@@ -3,12 +3,13 @@
 //! `cargo test -p sim --features mutants --profile proof --test mutants`
 #![cfg(feature = "mutants")]
 
-use sim::{Invariant, Mutant, SimOptions, Violation, run};
+use sim::{Invariant, Mutant, Protocol, SimOptions, Violation, run};
 
 /// The first seed that shows the mistake, and what it was caught by.
 fn hunt(mutant: Mutant, seeds: u64) -> Option<Violation> {
     (1..=seeds).find_map(|seed| {
-        let outcome = run(&SimOptions { mutant: Some(mutant), ..SimOptions::new(seed) });
+        let protocol = if matches!(mutant, Mutant::Zab(_)) { Protocol::Zab } else { Protocol::Raft };
+        let outcome = run(&SimOptions { protocol, mutant: Some(mutant), ..SimOptions::new(seed) });
         outcome.violation
     })
 }
@@ -68,6 +69,26 @@ fn a_pre_vote_without_the_log_check_is_found() {
 #[test]
 fn a_lease_without_check_quorum_is_found() {
     is_found(Mutant::Raft(raft::Mutant::LeaseWithoutCheckQuorum));
+}
+
+#[test]
+fn a_vote_that_compares_the_id_before_the_zxid_is_found() {
+    is_found_within(500, Mutant::Zab(zab::Mutant::VoteComparesIdBeforeZxid));
+}
+
+#[test]
+fn a_current_epoch_written_before_the_history_is_found() {
+    is_found_within(500, Mutant::Zab(zab::Mutant::CurrentEpochBeforeHistory));
+}
+
+#[test]
+fn a_new_leader_acknowledged_before_its_history_is_durable_is_found() {
+    is_found_within(500, Mutant::Zab(zab::Mutant::NewLeaderAckedBeforeSync));
+}
+
+#[test]
+fn a_diff_where_a_truncation_was_due_is_found() {
+    is_found_within(500, Mutant::Zab(zab::Mutant::DiffWhereTruncWasDue));
 }
 
 /// How sure a hundred seeds are: for each mistake, how many of them show it.

@@ -84,13 +84,9 @@ impl<P: Subject> Ghost<P> {
                 return self.violate(Invariant::StateMachineSafety, what);
             }
         }
-        match self.digests.get(place as usize - 1) {
-            Some(&known) if known != digest => {
-                let what = format!("the machine of member {} is not what the others are at {position}", member + 1);
-                self.violate(Invariant::StateMachineSafety, what);
-            }
-            Some(_) => {}
-            None => self.digests.push(digest),
+        if !self.histories.digest_agrees(position, digest) {
+            let what = format!("the machine of member {} is not what the others are at {position}", member + 1);
+            self.violate(Invariant::StateMachineSafety, what);
         }
     }
 

@@ -1,7 +1,6 @@
 //! 2, 3, 7, 8 and 22: what was synced is there after a restart, and nothing that depends on a sync is said before it.
 
 use crate::ghost::Ghost;
-use crate::history::Fact;
 use crate::invariant::Invariant;
 use crate::subject::Subject;
 use consensus::{Configuration, Position, Promise, Role, Ticket};
@@ -108,7 +107,7 @@ impl<P: Subject> Ghost<P> {
             return self.violate(Invariant::StrangersAbstain, what);
         }
         if !self.members[member].damaged {
-            self.check_promise_kept(member, found.promise);
+            self.check_promise_kept(member, found);
         }
         self.check_log_kept(member, found);
         let applied = self.histories.place(found.applied).unwrap_or(0);
@@ -132,13 +131,15 @@ impl<P: Subject> Ghost<P> {
         P::started(self, member, found);
     }
 
-    fn check_promise_kept(&mut self, member: usize, found: Promise) {
+    fn check_promise_kept(&mut self, member: usize, Found { promise: found, last, .. }: &Found) {
         let seen = &self.members[member];
         let synced = seen.promise_synced;
         let same = |promise: Promise| (promise.epoch, promise.current, promise.vote) == (found.epoch, found.current, found.vote);
         let kept =
             found.epoch > synced.epoch || found.epoch == synced.epoch && (synced.vote.is_none() || found.vote == synced.vote);
-        let made = same(synced) || seen.pending.iter().filter_map(|pending| pending.promise).any(same);
+        let made = same(synced)
+            || P::may_find(synced, *found, *last)
+            || seen.pending.iter().filter_map(|pending| pending.promise).any(same);
         // The commit index is a hint that a snapshot may raise, too.
         let kept = kept && found.current >= synced.current;
         let kept = kept && (synced.committed..=self.committed.len() as u64).contains(&found.committed);
@@ -150,15 +151,14 @@ impl<P: Subject> Ghost<P> {
 
     fn check_log_kept(&mut self, member: usize, found: &Found) {
         let Found { base, runs, last, .. } = found;
-        let based = self
-            .histories
-            .place(*base)
-            .filter(|&place| place == 0 || self.committed.get(place as usize - 1).is_some_and(|fact| fact.position == *base));
-        let Some(based) = based else {
+        let chain = self.histories.chain(*base).filter(|chain| {
+            let at = chain.len().checked_sub(1);
+            !P::SNAPSHOTS_ARE_COMMITTED || at.is_none_or(|at| self.committed.get(at) == chain.get(at))
+        });
+        let Some(mut log) = chain else {
             let what = format!("the log of member {} begins after {base}, which is not committed", member + 1);
             return self.violate(Invariant::SnapshotsAreWhole, what);
         };
-        let mut log: Vec<Fact> = self.committed[..based as usize].to_vec();
         for &(first, length) in runs {
             for position in (0..length).map(|after| Position::new(first.epoch, first.index + after)) {
                 let known = self.histories.fact(position);

@@ -4,14 +4,14 @@ use crate::ghost::{Ghost, Pending};
 use crate::history::{Fact, prefix};
 use crate::invariant::Invariant;
 use crate::subject::Subject;
-use consensus::{Append, Entry, Persist};
+use consensus::{Append, Entry, Persist, Position};
 
 impl<P: Subject> Ghost<P> {
     pub(crate) fn on_persist(&mut self, member: usize, persist: &Persist) {
+        let upto = persist.append.as_ref().map_or(0, |append| self.on_append(member, append));
         if let Some(promise) = persist.promise {
             self.on_promise(member, promise);
         }
-        let upto = persist.append.as_ref().map_or(0, |append| self.on_append(member, append));
         self.members[member].pending.push_back(Pending { ticket: persist.ticket, promise: persist.promise, upto });
     }
 
@@ -43,16 +43,16 @@ impl<P: Subject> Ghost<P> {
             }
             self.members[member].truncate(place);
         }
-        let mut before = self.members[member].log.last().map_or(0, |fact| fact.prefix);
+        let mut before = self.members[member].log.last().map_or((Position::ZERO, 0), |fact| (fact.position, fact.prefix));
         for entry in entries {
-            let fact = Fact { position: entry.position, prefix: prefix(before, entry), op: P::op_of(entry) };
+            let fact = Fact { position: entry.position, prefix: prefix(before.1, entry), op: P::op_of(entry) };
             let place = self.members[member].log.len() as u64 + 1;
             if self.histories.remember(place, before, fact).is_err() {
                 let what =
                     format!("the log of member {} up to {} is not what another's was up to there", member + 1, entry.position);
                 self.violate(Invariant::LogMatching, what);
             }
-            before = fact.prefix;
+            before = (fact.position, fact.prefix);
             self.members[member].log.push(fact);
         }
         self.members[member].log.len() as u64

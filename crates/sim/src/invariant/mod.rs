@@ -54,6 +54,17 @@ pub enum Invariant {
     StrangersAbstain,
     /// Operations look as if each had happened at one moment between its call and its answer.
     Linearizability,
+    /// What a client reads never goes back, whichever server it asks (ZooKeeper: sequential consistency).
+    ReadsNeverGoBack,
+    /// acceptedEpoch and currentEpoch are synced before anybody relies on them, and currentEpoch never precedes the history with which
+    /// its leader began (Zab).
+    EpochsAreDurable,
+    /// After DIFF, TRUNC or SNAP the learner's history is a prefix of the leader's (Zab).
+    HistoryIsPrefix,
+    /// Every message is legal in the state in which it leaves; ACK, COMMIT and PROPOSAL come in the order of zxids (Zab).
+    MessagesAreLegal,
+    /// A primary proposes only once it has applied all that its epoch began with (Zab).
+    PrimaryIntegrity,
     /// After the chaos: a leader, answers, agreement, and calm.
     Liveness,
 }
@@ -81,7 +92,13 @@ impl Invariant {
             Invariant::NoCrash => 20,
             Invariant::AppliedOnce => 21,
             Invariant::StrangersAbstain => 22,
-            Invariant::Linearizability | Invariant::Liveness => 0,
+            Invariant::Linearizability
+            | Invariant::Liveness
+            | Invariant::ReadsNeverGoBack
+            | Invariant::EpochsAreDurable
+            | Invariant::HistoryIsPrefix
+            | Invariant::MessagesAreLegal
+            | Invariant::PrimaryIntegrity => 0,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::ghost::Ghost;
 use crate::history::Fact;
 use crate::invariant::durable::Found;
-use crate::machine::Map;
+use crate::machine::{Bare, Map};
 use crate::options::SimOptions;
 use crate::plan::Plan;
 use crate::subject::{Said, Subject};
@@ -36,6 +36,7 @@ pub(crate) struct Raft;
 impl Subject for Raft {
     type Core = raft::Raft;
     type Codec = MapCodec;
+    type Form = Bare;
     type Config = raft::Config;
     type Cue = Cue;
     type Lore = Lore;
@@ -43,6 +44,9 @@ impl Subject for Raft {
     type Net = Net;
     type Happening = Happening;
     type Store = RaftStore;
+
+    const SESSIONS: bool = false;
+    const SNAPSHOTS_ARE_COMMITTED: bool = true;
 
     fn draw_config(options: &SimOptions, chance: &mut Chance) -> raft::Config {
         config::draw(options, chance)
@@ -68,10 +72,6 @@ impl Subject for Raft {
         config.election_timeout
     }
 
-    fn origin(_config: &raft::Config) -> Position {
-        Position::ZERO
-    }
-
     fn codec() -> MapCodec {
         MapCodec
     }
@@ -80,7 +80,14 @@ impl Subject for Raft {
         store::open(world, member)
     }
 
-    fn begin(world: &mut World<Raft>, member: usize, found: &Found, configuration: &Configuration, now: Instant) -> raft::Raft {
+    fn begin(
+        world: &mut World<Raft>,
+        member: usize,
+        found: &Found,
+        _store: &mut RaftStore,
+        configuration: &Configuration,
+        now: Instant,
+    ) -> raft::Raft {
         let recovered = raft::Recovered {
             promise: found.promise,
             base: found.base,
@@ -104,8 +111,8 @@ impl Subject for Raft {
         )
     }
 
-    fn new_machine(_config: &raft::Config) -> Map {
-        Map::new()
+    fn restore(world: &mut World<Raft>, member: usize, store: &mut RaftStore) -> Option<Map<Bare>> {
+        store::restore(world, member, store)
     }
 
     fn abstains(core: &raft::Raft) -> bool {
@@ -117,7 +124,7 @@ impl Subject for Raft {
         member: usize,
         arrived: SealedSnapshot<crate::disk::SimDisk>,
         _entries: Vec<Entry>,
-    ) -> Option<(Snapshot, Map)> {
+    ) -> Option<(Snapshot, Map<Bare>)> {
         store::install(world, member, arrived)
     }
 

@@ -3,7 +3,7 @@
 use crate::disk::{SimDisk, SimFile};
 use crate::invariant::Invariant;
 use crate::invariant::durable::Found;
-use crate::machine::Map;
+use crate::machine::{Bare, Map};
 use crate::member;
 use crate::on_raft::Raft;
 use crate::subject::Store;
@@ -77,10 +77,6 @@ impl Store for RaftStore {
         }
         Ok(())
     }
-
-    fn read_newest(&mut self) -> Result<Option<Vec<Bytes>>, SnapshotError> {
-        self.newest.as_ref().map(read_all).transpose()
-    }
 }
 
 /// All pieces of a snapshot.
@@ -129,6 +125,18 @@ pub(super) fn open(world: &mut World<Raft>, member: usize) -> Option<(RaftStore,
     Some((store, found))
 }
 
+/// The machine that the newest snapshot holds.
+pub(super) fn restore(world: &mut World<Raft>, member: usize, store: &RaftStore) -> Option<Map<Bare>> {
+    match store.newest.as_ref().map(read_all).transpose() {
+        Ok(Some(chunks)) => world.restore(member, chunks),
+        Ok(None) => Some(world.watched(member, Map::new())),
+        Err(error) => {
+            world.snapshot_failed(member, &error);
+            None
+        }
+    }
+}
+
 /// (the first of a run of entries of one term, its length), in order.
 fn runs(recovered: &Recovered) -> Vec<(Position, u64)> {
     let ends = recovered.terms.iter().skip(1).map(|&(first, _)| first).chain([recovered.last + 1]);
@@ -155,7 +163,7 @@ fn open_failed(world: &mut World<Raft>, member: usize, error: &OpenError) {
 }
 
 /// Puts a snapshot that arrived into force, in place of the log and of older snapshots.
-pub(super) fn install(world: &mut World<Raft>, member: usize, arrived: SealedSnapshot<SimDisk>) -> Option<(Snapshot, Map)> {
+pub(super) fn install(world: &mut World<Raft>, member: usize, arrived: SealedSnapshot<SimDisk>) -> Option<(Snapshot, Map<Bare>)> {
     let kept = world.plan.snapshots_kept;
     let store = &mut world.process(member).store;
     let installed = store.log.install(arrived).and_then(|durable| {
