@@ -130,6 +130,7 @@ impl Desk {
         let before = connection.output.len();
         encode(&mut connection.output);
         let bytes = connection.output.len() - before - 4;
+        connection.stats.sent += 1;
         self.totals.sends(bytes);
         self.metrics.response_bytes += bytes as u64;
         let latency = self.account(id, op, xid, zxid, since, now);
@@ -152,7 +153,6 @@ impl Desk {
         now: consensus::Instant,
     ) -> u64 {
         let Some(connection) = self.get_mut(id) else { return 0 };
-        connection.stats.sent += 1;
         let latency = connection.stats.answered(super::stats::short_name(op), xid, zxid, since, now);
         self.totals.latency.add(latency);
         latency
