@@ -3,7 +3,7 @@
 
 use crate::mutant::Mutant;
 use crate::role::Is;
-use crate::{Decision, EPOCH_MAX, Leaving, Packet, Zab};
+use crate::{Decision, EPOCH_LEAP_MAX, EPOCH_MAX, Leaving, Packet, Zab};
 use alloc::collections::VecDeque;
 use consensus::{Entry, How, Instant, Link, NodeId, Output, Position, ReadId, Ticket};
 
@@ -211,7 +211,7 @@ impl Zab {
         if following.stage != Stage::Discovery {
             return self.leave(Leaving::Nonsense { what: "LEADERINFO out of turn" });
         }
-        if epoch > EPOCH_MAX {
+        if epoch > EPOCH_MAX.min(accepted + EPOCH_LEAP_MAX) {
             return self.leave(Leaving::Nonsense { what: "its epoch is beyond all counting" });
         }
         if epoch < accepted {

@@ -14,7 +14,7 @@
 use crate::learner::{Learner, Stage};
 use crate::mutant::Mutant;
 use crate::role::Is;
-use crate::{Decision, Dismissal, Downfall, EPOCH_MAX, Packet, Step, Zab};
+use crate::{Decision, Dismissal, Downfall, EPOCH_LEAP_MAX, EPOCH_MAX, Packet, Step, Zab};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use consensus::{Instant, NodeId, Position, ReadId, Ticket};
@@ -118,7 +118,8 @@ impl Zab {
         if !self.config.configuration.contains(from) {
             return self.dismiss(from, Dismissal::Nonsense { what: "it is no member" });
         }
-        if accepted >= EPOCH_MAX {
+        // A single lie must not use up the epochs.
+        if accepted >= EPOCH_MAX || accepted > self.accepted + EPOCH_LEAP_MAX {
             return self.dismiss(from, Dismissal::Nonsense { what: "its epoch is beyond all counting" });
         }
         if config_version > self.config.configuration_version {
@@ -155,7 +156,10 @@ impl Zab {
             return;
         }
         let epoch = leading.highest + 1;
-        assert!(epoch <= EPOCH_MAX, "epochs are refused before they grow so far");
+        // No zxid can hold it. Nothing is left to try but another leader.
+        if epoch > EPOCH_MAX {
+            return;
+        }
         leading.epoch = Some(epoch);
         leading.step = Some(Step::AckEpoch);
         leading.step_since = self.now;

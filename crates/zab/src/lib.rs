@@ -85,6 +85,8 @@ type Out = Output<Message, Decision>;
 
 /// Epochs are the high halves of zxids, which Java's servers compare as signed numbers.
 const EPOCH_MAX: u64 = i32::MAX as u64;
+/// Each election moves the epoch on by little. Whoever is so far ahead is not believed.
+const EPOCH_LEAP_MAX: u64 = 1 << 24;
 
 /// One server's part in the election and in Zab.
 #[derive(Clone, Debug)]
