@@ -17,7 +17,7 @@ impl FromStr for Ensemble {
                 continue;
             }
             let read = match line.split_once('=') {
-                Some((key, value)) => ensemble.take(key.trim(), value.trim()),
+                Some((key, value)) => ensemble.take(key.trim(), value.trim()).map_err(|why| format!("{}: {why}", key.trim())),
                 None => Err(format!("{line}: should be key=value")),
             };
             read.map_err(|why| BadLine { line: index + 1, why })?;
@@ -29,28 +29,28 @@ impl FromStr for Ensemble {
 }
 
 impl Ensemble {
-    /// Takes a line's key and value; an error is a sentence about the value.
+    /// Takes a line's key and value; an error says what is wrong, behind the key.
     pub fn take(&mut self, key: &str, value: &str) -> Result<(), String> {
         if let Some(id) = key.strip_prefix("server.") {
-            let id = number(id, key)?;
+            let id = number(id)?;
             let server = Server::parse(value)?;
             if self.servers.insert(NodeId(id), server).is_some() {
-                return Err(format!("{key} is there twice"));
+                return Err("is there twice".to_owned());
             }
         } else if let Some(group) = key.strip_prefix("group.") {
-            let members = value.split(':').map(|id| number(id.trim(), key).map(NodeId)).collect::<Result<_, _>>()?;
-            if self.groups.insert(number(group, key)?, members).is_some() {
-                return Err(format!("{key} is there twice"));
+            let members = value.split(':').map(|id| number(id.trim()).map(NodeId)).collect::<Result<_, _>>()?;
+            if self.groups.insert(number(group)?, members).is_some() {
+                return Err("is there twice".to_owned());
             }
         } else if let Some(id) = key.strip_prefix("weight.") {
-            if self.weights.insert(NodeId(number(id, key)?), number(value, key)?).is_some() {
-                return Err(format!("{key} is there twice"));
+            if self.weights.insert(NodeId(number(id)?), number(value)?).is_some() {
+                return Err("is there twice".to_owned());
             }
         } else if key == "version" {
             let version = u64::from_str_radix(value, 16).ok().filter(|&version| i64::try_from(version).is_ok());
-            self.version = version.ok_or_else(|| format!("version={value}: should be a hexadecimal number"))?;
+            self.version = version.ok_or_else(|| format!("{value} should be a hexadecimal number"))?;
         } else {
-            return Err(format!("{key}: should be server.N, group.N, weight.N or version"));
+            return Err("should be server.N, group.N, weight.N or version".to_owned());
         }
         Ok(())
     }
@@ -71,10 +71,9 @@ impl Ensemble {
     }
 }
 
-/// The digits of `key`'s number, or of its value.
-fn number(text: &str, key: &str) -> Result<u64, String> {
+fn number(text: &str) -> Result<u64, String> {
     let number = text.parse().ok().filter(|&number| i64::try_from(number).is_ok());
-    number.ok_or_else(|| format!("{key}: {text} should be a number"))
+    number.ok_or_else(|| format!("{text} should be a number"))
 }
 
 /// As Java says it, in the order of the numbers.
@@ -126,14 +125,14 @@ mod tests {
     #[test]
     fn a_wrong_line_is_named() {
         for (text, why) in [
-            ("version=0\nserver.1=a:1", "line 2: a:1: should be host:port:port"),
+            ("version=0\nserver.1=a:1", "line 2: server.1: a:1: should be host:port:port"),
             ("server.x=a:1:2", "line 1: server.x: x should be a number"),
-            ("server.1=a:1:2\nserver.1=a:1:2", "line 2: server.1 is there twice"),
-            ("server.1=a:1:1", "line 1: a:1:1: the ports"),
-            ("server.1=a:1:70000", "line 1: 70000: should be a port"),
-            ("server.1=a:1:2:voter", "line 1: voter: should be participant or observer"),
+            ("server.1=a:1:2\nserver.1=a:1:2", "line 2: server.1: is there twice"),
+            ("server.1=a:1:1", "line 1: server.1: a:1:1: the ports"),
+            ("server.1=a:1:70000", "line 1: server.1: 70000: should be a port"),
+            ("server.1=a:1:2:voter", "line 1: server.1: voter: should be participant or observer"),
             ("tickTime=3", "line 1: tickTime: should be server.N"),
-            ("version=zz", "line 1: version=zz"),
+            ("version=zz", "line 1: version: zz"),
         ] {
             let said = text.parse::<Ensemble>().unwrap_err().to_string();
             assert!(said.starts_with(why), "{said}");
