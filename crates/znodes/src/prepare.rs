@@ -95,10 +95,11 @@ impl Tree {
     fn prepare_close_session(&mut self, asking: &Asking) -> (Kind, Change) {
         let mut paths: BTreeSet<Arc<str>> = self.ephemerals.get(&asking.session).cloned().unwrap_or_default();
         for (path, expected) in self.outlook.iter() {
-            match expected {
-                None => drop(paths.remove(path)),
-                Some(node) if self.owner(&node.numbers) == Owner::Session(asking.session) => drop(paths.insert(path.clone())),
-                Some(_) => {}
+            // What is outstanding knows better, and be it that the node will be somebody else's by then.
+            if expected.is_some_and(|node| self.owner(&node.numbers) == Owner::Session(asking.session)) {
+                paths.insert(path.clone());
+            } else {
+                paths.remove(path);
             }
         }
         for path in &paths {

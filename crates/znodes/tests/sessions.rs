@@ -51,6 +51,23 @@ fn a_session_takes_its_ephemeral_nodes_along() {
 }
 
 #[test]
+fn to_end_a_session_twice_takes_nothing_from_others() {
+    let mut leader = leader();
+    leader.begin(7);
+    leader.ask_as(7, &[], ephemeral("/e")).unwrap();
+    let mut prepare = |session, op| {
+        let request = leader.request(session, &[], op);
+        leader.prepare(ME, request)
+    };
+    let txns = [prepare(7, Op::CloseSession), prepare(SESSION, ephemeral("/e")), prepare(7, Op::CloseSession)];
+    assert_eq!(txns[2].change, Change::CloseSession { paths: vec![] });
+    for txn in txns {
+        leader.apply(txn).unwrap();
+    }
+    assert_eq!(leader.stat("/e").ephemeral_owner, SESSION);
+}
+
+#[test]
 fn nothing_more_comes_of_a_session_that_is_closing() {
     let mut leader = leader();
     let request = leader.request(SESSION, &[], Op::CloseSession);
