@@ -358,6 +358,10 @@ impl Zab {
     }
 
     fn on_disconnected(&mut self, peer: NodeId, link: Link, how: consensus::How) {
+        if link == Link::Quorum {
+            // Nobody tells any more what became of a snapshot that was on its way: nothing of a connection is told after its end.
+            self.sending.remove(&peer);
+        }
         match (link, &self.is) {
             (Link::Election, _) if how == consensus::How::Refused => self.on_election_refused(peer),
             (Link::Quorum, Is::Following(following)) if following.leader == peer => self.on_leader_link_lost(how),
