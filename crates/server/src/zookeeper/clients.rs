@@ -24,6 +24,7 @@ mod line;
 mod listen;
 mod read;
 mod request;
+mod send;
 mod session;
 mod stats;
 mod watching;

@@ -2,7 +2,8 @@
 
 use super::super::member::Outcome;
 use super::connection::{ConnectionId, Waiting};
-use super::desk::{Desk, Moment, OUTPUT_BYTES_HIGH};
+use super::desk::{Desk, Moment};
+use super::send::OUTPUT_BYTES_HIGH;
 use consensus::{Instant, Position};
 use replica::{Refusal, Token};
 use tracing::debug;

@@ -78,6 +78,10 @@ pub(super) struct Connection {
     pub(super) queue_bytes: usize,
     /// What it is told and was not taken by the socket yet.
     pub(super) output: BytesMut,
+    /// Bytes of watch events among it.
+    pub(super) event_bytes: usize,
+    /// What was last counted of all this.
+    pub(super) kept_bytes: usize,
     /// It was heard from since the leader was last told.
     pub(super) touched: bool,
     /// When anything last came from it or went to it.
@@ -103,6 +107,8 @@ impl Connection {
             queue: VecDeque::new(),
             queue_bytes: 0,
             output: BytesMut::new(),
+            event_bytes: 0,
+            kept_bytes: 0,
             touched: false,
             active: now,
             is_dirty: false,

@@ -3,7 +3,7 @@
 use super::super::config::Config;
 use super::super::metrics::{Metrics, Sizes, Summary};
 use super::connection::{Connection, ConnectionId, Stage};
-use super::line::{Line, Sent};
+use super::line::Line;
 use super::stats::ConnectionStats;
 use crate::clock::wall;
 use consensus::{Instant, SessionNote};
@@ -14,16 +14,6 @@ use std::rc::Rc;
 use tracing::{debug, warn};
 use znodes::{Tree, Watches};
 use zookeeper::words::Word;
-
-/// A client that has so much to read does not get more before it has read some.
-pub(super) const OUTPUT_BYTES_HIGH: usize = 256 << 10;
-/// Watch events cannot be held back. A client that lets so many bytes of them pile up is let go; it asks for its watches anew when it
-/// comes back.
-const OUTPUT_BYTES_MAX: usize = 8 << 20;
-/// Bytes of one client's requests that may wait for their turn.
-pub(super) const QUEUE_BYTES_HIGH: usize = 1 << 20;
-/// Memory that a connection keeps between its replies.
-const OUTPUT_BYTES_KEPT: usize = 16 << 10;
 
 /// The member, as the desk sees it: whom to leave work with.
 pub(super) trait Member {
@@ -107,9 +97,11 @@ pub(crate) struct Desk {
     /// Requests that wait for an answer, of all connections.
     pub(super) outstanding: usize,
     pub(super) watches: Watches<ConnectionId>,
-    dirty: Vec<ConnectionId>,
+    pub(super) dirty: Vec<ConnectionId>,
     words: Vec<(ConnectionId, Word, i64)>,
-    is_ending: bool,
+    pub(super) is_ending: bool,
+    /// Bytes that are kept for clients, of all connections.
+    pub(super) kept_bytes: usize,
     pub(crate) metrics: Metrics,
     pub(crate) totals: Totals,
 }
@@ -167,6 +159,7 @@ impl Desk {
             dirty: Vec::new(),
             words: Vec::new(),
             is_ending: false,
+            kept_bytes: 0,
             metrics: Metrics::default(),
             totals: Totals::new(),
         }
@@ -292,70 +285,6 @@ impl Desk {
         }
     }
 
-    /// Offers what there is to say to the sockets.
-    pub(super) fn flush(&mut self) {
-        for id in std::mem::take(&mut self.dirty) {
-            if let Some(connection) = self.get_mut(id) {
-                connection.is_dirty = false;
-            }
-            self.send(id);
-        }
-    }
-
-    fn send(&mut self, id: ConnectionId) {
-        let is_ending = self.is_ending;
-        let Some(connection) = self.get_mut(id) else { return };
-        if is_ending && connection.queue.is_empty() && connection.stage != Stage::Closing {
-            return self.close(id);
-        }
-        let Some(line) = connection.line.clone() else { return };
-        let sent = line.send(&mut connection.output);
-        match sent {
-            Sent::All if connection.stage == Stage::Closing => return line.hang_up(),
-            Sent::Broken => return self.lost(id),
-            Sent::Part if connection.output.len() > OUTPUT_BYTES_MAX => {
-                let (address, bytes) = (connection.address, connection.output.len());
-                warn!(%address, bytes, "a client does not read what its watches tell it; its connection is closed");
-                connection.output.clear();
-                self.close(id);
-                return line.hang_up();
-            }
-            _ => {}
-        }
-        if connection.output.is_empty() && connection.output.capacity() > OUTPUT_BYTES_KEPT {
-            connection.output = bytes::BytesMut::new();
-        }
-        line.may_listen();
-    }
-
-    /// The socket has room again.
-    pub(super) fn resume(&mut self, moment: &Moment<'_>, id: ConnectionId) {
-        self.send(id);
-        self.answer_queue(Some(moment), id);
-        self.proceed(moment, id);
-    }
-
-    /// Whether more is wanted from this client now.
-    pub(super) fn is_listening_to(&self, id: ConnectionId) -> bool {
-        let Some(connection) = self.get(id) else { return true };
-        match connection.stage {
-            Stage::Closing => false,
-            Stage::Greeting | Stage::Word => true,
-            Stage::Opening => connection.input.len() < OUTPUT_BYTES_HIGH,
-            Stage::Open => !self.is_held(connection),
-        }
-    }
-
-    /// Whether a client's next request has to wait until others are answered, or until it has read what it was told.
-    ///
-    /// Java stops reading a connection that has a request outstanding while there are more than globalOutstandingLimit in all
-    /// (`ServerCnxn.incrOutstandingAndCheckThrottle`).
-    pub(super) fn is_held(&self, connection: &Connection) -> bool {
-        connection.output.len() > OUTPUT_BYTES_HIGH
-            || connection.queue_bytes > QUEUE_BYTES_HIGH
-            || (self.outstanding > self.settings.outstanding_max && !connection.queue.is_empty())
-    }
-
     /// Lets a client go: what was said to it may still leave, but nothing more is heard or said.
     pub(super) fn close(&mut self, id: ConnectionId) {
         let Some(connection) = self.get_mut(id) else { return };
@@ -398,6 +327,7 @@ impl Desk {
         connection.turn = connection.turn.wrapping_add(1);
         self.free.push(id.place);
         self.count -= 1;
+        self.kept_bytes -= gone.kept_bytes;
         let host = gone.address.ip().to_canonical();
         if let Some(count) = self.of_address.get_mut(&host) {
             *count -= 1;

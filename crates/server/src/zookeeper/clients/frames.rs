@@ -18,10 +18,12 @@ impl Desk {
             let used = self.take(moment, id, bytes);
             if let Some(connection) = self.get_mut(id).filter(|_| used < bytes.len()) {
                 connection.input.extend_from_slice(&bytes[used..]);
+                self.weigh(id);
             }
         } else {
             connection.input.extend_from_slice(bytes);
             self.proceed(moment, id);
+            self.weigh(id);
         }
     }
 

@@ -75,6 +75,7 @@ impl Desk {
                 continue;
             }
             connection.output.extend_from_slice(&frame);
+            connection.event_bytes += frame.len();
             connection.stats.sent += 1;
             self.metrics.watch_bytes += (frame.len() - 4) as u64;
             self.totals.sends(frame.len() - 4);
