@@ -1,4 +1,4 @@
-//! The command line, except for `quorate etcd`, whose flags are etcd's and stand in `member::flags`.
+//! The command line, except for `quorate etcd`, whose flags are etcd's and stand in `member::flags`, and `quorate zookeeper`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -22,6 +22,13 @@ pub(crate) enum Command {
         /// etcd's flags
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<String>,
+    },
+    /// One ZooKeeper server, with ZooKeeper's own zoo.cfg (see quorate zookeeper --help)
+    #[command(disable_help_flag = true)]
+    Zookeeper {
+        /// zoo.cfg
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Read a key, or many
     Get(Get),
@@ -53,6 +60,9 @@ pub(crate) enum Command {
     /// Prints the table of flags for COMPATIBILITY.md
     #[command(hide = true)]
     FlagTable,
+    /// Prints the table of zoo.cfg's keys for COMPATIBILITY.md
+    #[command(hide = true)]
+    KeyTable,
 }
 
 /// How to reach a cluster and how to print.

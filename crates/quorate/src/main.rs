@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!   quorate etcd …   or a link called etcd     one member, configured as etcd is          member
+//!   quorate zookeeper … or a link called zookeeper or zkServer
+//!                                              one server, configured as ZooKeeper is    zookeeper
 //!   quorate dev                                a cluster of three on this machine         dev
 //!   quorate get, put, del, status, member      a small client                             client
 //!   quorate zk                                 a small client for ZooKeeper               zk
@@ -19,6 +21,7 @@ mod member;
 mod processes;
 mod simulate;
 mod zk;
+mod zookeeper;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -37,6 +40,9 @@ fn main() -> ExitCode {
         // A drop-in: linked under etcd's name, the binary takes etcd's flags and nothing else.
         (Some("etcd"), _) => member::run(&arguments[1..]),
         (_, Some("etcd")) => member::run(&arguments[2..]),
+        (Some("zookeeper"), _) => zookeeper::run(&arguments[1..]),
+        (Some("zkServer" | "zkServer.sh"), _) => zookeeper::run_script(&arguments[1..]),
+        (_, Some("zookeeper")) => zookeeper::run(&arguments[2..]),
         (_, Some(processes::LEASHED)) => processes::become_leashed(&arguments[2..]),
         _ => command(Cli::parse().command),
     }
@@ -44,7 +50,7 @@ fn main() -> ExitCode {
 
 fn command(command: Command) -> ExitCode {
     match command {
-        Command::Etcd { .. } => unreachable!("main has taken it"),
+        Command::Etcd { .. } | Command::Zookeeper { .. } => unreachable!("main has taken it"),
         Command::Dev(options) => dev::run(&options),
         Command::Get(options) => client::run(client::Action::Get(options)),
         Command::Put(options) => client::run(client::Action::Put(options)),
@@ -57,6 +63,10 @@ fn command(command: Command) -> ExitCode {
         Command::Bench { action: cli::Bench::Zookeeper(options) } => bench::zookeeper(&options),
         Command::FlagTable => {
             print!("{}", member::flag_table());
+            ExitCode::SUCCESS
+        }
+        Command::KeyTable => {
+            print!("{}", zookeeper::key_table());
             ExitCode::SUCCESS
         }
     }

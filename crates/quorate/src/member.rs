@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use compatibility::flag_table;
 pub(crate) use folder::{Contents, contents};
+pub(crate) use nearest::nearest;
 
 /// Runs a member until it is told to stop. `arguments` are those after the program's name (or after `etcd`).
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
@@ -102,7 +103,8 @@ async fn live(config: Config) -> Result<(), RunError> {
     }
 }
 
-async fn asked_to_end() {
+/// Ends with SIGTERM or SIGINT.
+pub(crate) async fn asked_to_end() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         tracing::warn!("signals cannot be caught: they end this process at once");
         return std::future::pending().await;
