@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 pub mod search;
+pub mod single;
 
 use bytes::Bytes;
 use consensus::{
