@@ -3,8 +3,8 @@
 //! H is the leader's history, P the learner's last transaction.
 //!
 //! ```text
-//!   P in H                              DIFF    everything of H after P
-//!   P not in H, Q the last of H before it:
+//!   P in what is committed of H         DIFF    everything of H after P
+//!   else, Q the last before it that is:
 //!     Q in the epoch of P               TRUNC(Q), then everything of H after Q
 //!     otherwise                         SNAP    (the learner may not hold Q)
 //!   P = (epoch, 0)                      DIFF    the learner joined an epoch and got nothing of it: no history of its own
@@ -57,11 +57,9 @@ impl Zab {
         let continued = floor.is_none() && after.is_some_and(|after| after.epoch == last.epoch && follows(last, after));
         let sync = if continued || last.index == 0 && floor.is_some() || held && last <= upto {
             Sync::Diff { upto }
-        } else if held {
-            // A proposal that is not committed. The learner's log has it, but a Java learner would take its COMMIT for one out of
-            // turn: it is cut and sent again.
-            Sync::Truncate { to: upto }
         } else {
+            // Also of what the leader has, but has not committed: the learner's log has it as well, but a Java learner would take
+            // its COMMIT for one out of turn. It is cut and sent again.
             match floor.map(|floor| floor.min(upto)) {
                 Some(keep) if keep.epoch == last.epoch => Sync::Truncate { to: keep },
                 _ => return self.begin_snapshot(to, Some(last)),
