@@ -1,4 +1,22 @@
 //! ZooKeeper's tree, sessions, ACLs, watches and quotas, as a state machine without IO.
+//!
+//! [`Tree`] is what every server of an ensemble keeps alike. On the leader it also turns requests into transactions:
+//!
+//! ```text
+//!   Request ──▶ prepare.rs ──▶ Txn ──▶ the log ──▶ apply.rs ──▶ Response, Events
+//!                │    ▲                               │    │
+//!                ▼    │                               ▼    └──▶ Watches::fire
+//!     tracker.rs   outlook.rs                      nodes.rs ◀── read.rs ◀── Query
+//!     (sessions)   (what is prepared and not applied)  │
+//!                                                      ▼
+//!                                         snapshot.rs, restore.rs
+//! ```
+//!
+//! Everything is to be told from Apache ZooKeeper 3.9's by nobody: the numbers in a Stat, the order in which a request is found wrong,
+//! the digest of the tree. Where a rule acts, its Java class is named.
+//!
+//! [`Watches`] are not replicated: each server keeps those of its own clients, and feeds them the events of the transactions that it
+//! applies.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -149,8 +149,10 @@ impl Tree {
         if !reader.is_at_end() {
             return Err(reader.error("the end of the snapshot"));
         }
-        // A digest of before the snapshot was begun is of no use: Java's leaders write such when an epoch begins.
-        if self.settings.digest && version == TreeDigest::VERSION && zxid >= self.applied.zxid() as i64 {
+        // A digest of before the snapshot was begun is of no use: Java's leaders write such when an epoch begins, and zeros when there
+        // was no transaction yet.
+        let useful = zxid > 0 && zxid >= self.applied.zxid() as i64;
+        if self.settings.digest && version == TreeDigest::VERSION && useful {
             self.verify.fuzzy_until = Some((zxid, value));
             if zxid == self.applied.zxid() as i64 {
                 self.verify.check(self.applied, self.digest, None);

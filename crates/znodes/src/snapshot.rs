@@ -22,6 +22,7 @@ use crate::{Acl, Tree, TreeDigest};
 use alloc::collections::BTreeMap;
 use alloc::vec::{self, Vec};
 use bytes::{BufMut, Bytes, BytesMut};
+use consensus::Position;
 
 /// A snapshot that is under way, as the tree remembers it.
 #[derive(Debug)]
@@ -131,7 +132,8 @@ impl Tree {
                 if let Some(TreeDigest { version, value }) = self.tree_digest() {
                     out.put_u64(self.applied.zxid());
                     out.put_i32(version);
-                    out.put_u64(value);
+                    // Nothing was applied yet: Java says nothing then.
+                    out.put_u64(if self.applied == Position::ZERO { 0 } else { value });
                 }
                 *stage = Stage::Over;
             }

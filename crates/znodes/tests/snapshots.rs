@@ -166,6 +166,17 @@ fn a_snapshot_without_a_digest_is_read_too() {
 }
 
 #[test]
+fn a_fresh_trees_snapshot_is_javas() {
+    let mut tree = Tree::new(Settings::default());
+    let whole = snapshot(&mut tree, 1_000).concat();
+    // Beside this Java's snapshot.0 has 16 bytes of header and 47 of seals and of the last zxid.
+    assert_eq!(whole.len() - 8, 478 - 16 - 47);
+    assert_eq!(whole[whole.len() - 20..], [&[0; 8][..], &[0, 0, 0, 2], &[0; 8]].concat());
+    let restored = restore(vec![whole.into()]).unwrap();
+    assert_eq!((restored.digest(), restored.digest_mismatches()), (1_371_985_504, (0, None)));
+}
+
+#[test]
 fn a_wrong_digest_is_counted() {
     let mut leader = grown();
     let mut whole = snapshot(&mut leader.tree, 1_000).concat();
