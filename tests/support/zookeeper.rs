@@ -2,6 +2,9 @@
 //!
 //! A server is a folder with a zoo.cfg; which program runs on it may change from one start to the next.
 
+#![allow(unused_imports, reason = "each test binary uses its part")]
+
+mod load;
 mod server;
 
 use super::{peer, wait};
@@ -10,7 +13,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-pub use server::{Kind, Server};
+pub use load::Load;
+pub use server::{Kind, Server, java};
 
 /// Half a tick is how often a leader speaks, two ticks is the shortest session.
 pub const TICK_MS: u64 = 200;
@@ -178,6 +182,12 @@ pub fn python(program: &str, arguments: &[&str]) -> Command {
 pub fn run_python(program: &str, arguments: &[&str]) -> String {
     let output = python(program, arguments).output().expect("python3 runs");
     succeeded(program, &output)
+}
+
+/// Every running server holds the same tree.
+pub fn assert_equal_trees(ensemble: &Ensemble) {
+    let addresses: Vec<String> = ensemble.servers.iter().filter(|server| server.is_running()).map(Server::address).collect();
+    println!("{}", run_python("tree.py", &addresses.iter().map(String::as_str).collect::<Vec<_>>()).trim_end());
 }
 
 /// What a program printed, which must have succeeded.

@@ -187,6 +187,17 @@ impl Server {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// Whether these bytes are in one of its transaction logs.
+    pub fn has_logged(&self, text: &str) -> bool {
+        let Ok(files) = fs::read_dir(self.dir.join("version-2")) else { return false };
+        let logs = files
+            .flatten()
+            .map(|file| file.path())
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log.")));
+        let holds = |bytes: Vec<u8>| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        logs.flat_map(fs::read).any(holds)
+    }
+
     pub fn end_of_log(&self, bytes: usize) -> String {
         tail(&self.log, bytes)
     }
@@ -201,6 +212,8 @@ pub fn java(bundle: &str, more: &[PathBuf], class: &str) -> Command {
     let mut command = Command::new(needed("java/bin/java"));
     command
         .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.showDateTime=true"])
+        // Of a TRUNC it tells in a whisper.
+        .arg("-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.LearnerHandler=debug")
         .args(["-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS", "-cp"])
         .arg(jars.map(|jar| jar.display().to_string()).collect::<Vec<_>>().join(":"))
         .arg(class);
