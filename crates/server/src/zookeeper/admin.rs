@@ -14,8 +14,6 @@ mod json;
 mod page;
 
 use super::clients::Front;
-use super::metrics::prometheus;
-use super::words::gauges;
 use bytes::Bytes;
 use commands::Asked;
 use http_body_util::Full;
@@ -84,7 +82,7 @@ fn answer(front: &Front, request: &Request<Incoming>, offer: Offer) -> Response<
     let path = request.uri().path();
     match offer {
         Offer::Metrics if path == "/metrics" && request.method() == Method::GET => {
-            let text = prometheus(&front.metrics(), &gauges(front));
+            let text = front.seen(|seen| seen.prometheus());
             text_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
         }
         Offer::Metrics => not_found(),

@@ -37,7 +37,7 @@ pub(crate) use desk::Described;
 pub(crate) use listen::{ClientPorts, open_files};
 
 use super::member::{self, Core, Outcome};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Seen};
 use super::words;
 use consensus::{Instant, Position, SessionNote, StateMachine};
 use desk::{Desk, Member, Moment};
@@ -85,9 +85,11 @@ impl Front {
         &self.core
     }
 
-    /// What is counted.
-    pub(crate) fn metrics(&self) -> Ref<'_, Metrics> {
-        Ref::map(self.desk.borrow(), |desk| &desk.metrics)
+    /// All that is known by numbers, for `tell` to write down.
+    pub(crate) fn seen<T>(&self, tell: impl FnOnce(&Seen<'_>) -> T) -> T {
+        let gauges = words::gauges(self);
+        let (desk, of_member) = (self.desk.borrow(), self.core.metrics.borrow());
+        tell(&Seen { gauges, of_clients: &desk.metrics, of_member: &of_member })
     }
 
     /// Everything about the connections, to look at.
@@ -102,8 +104,10 @@ impl Front {
 
     /// `srst`.
     pub(crate) fn reset(&self) {
-        self.desk.borrow_mut().metrics = Metrics::default();
-        self.desk.borrow_mut().totals.reset();
+        self.core.metrics.replace(Metrics::default());
+        let mut desk = self.desk.borrow_mut();
+        desk.metrics = Metrics::default();
+        desk.totals.reset();
     }
 
     /// Milliseconds since this server was started.

@@ -20,6 +20,7 @@ pub(crate) use transfer::Snapshotting;
 use super::engine::Tree;
 use super::error::StopError;
 use consensus::{Entry, Position, Reader, Ticket};
+use std::time::Duration;
 use storage::Disk;
 use storage::zookeeper::DurableSnapshot;
 use tokio::sync::mpsc::UnboundedSender;
@@ -27,7 +28,14 @@ use tokio::sync::mpsc::UnboundedSender;
 /// What the disk's threads tell the member.
 pub(crate) enum DiskEvent<D: Disk> {
     /// Everything up to this ticket is synced.
-    Persisted(Ticket),
+    Persisted {
+        /// The last of what was written.
+        ticket: Ticket,
+        /// How long the sync took.
+        took: Duration,
+        /// How many writes it covered.
+        count: usize,
+    },
     /// Old entries.
     Fetched { reader: Reader, entries: Vec<Entry> },
     /// The last piece of the snapshot being taken was written.

@@ -14,6 +14,7 @@
 
 use super::config::Config;
 use super::engine::{Protocol, Replica, Tree};
+use super::metrics::Metrics;
 use super::quorum::Quorum;
 use crate::clock::Clock;
 use consensus::{NodeId, Position, Role, SessionNote};
@@ -67,6 +68,8 @@ pub(crate) struct Core {
     waker: Cell<Option<Waker>>,
     next_token: Cell<u64>,
     pub(super) serving: Cell<bool>,
+    /// What the member's half counts.
+    pub(crate) metrics: RefCell<Metrics>,
     quorum: OnceCell<Rc<Quorum>>,
     decisions: RefCell<VecDeque<Told>>,
 }
@@ -135,6 +138,7 @@ impl Core {
             waker: Cell::default(),
             next_token: Cell::new(0),
             serving: Cell::new(false),
+            metrics: RefCell::default(),
             quorum: OnceCell::new(),
             decisions: RefCell::default(),
         })

@@ -5,10 +5,12 @@
 //! server, each with ZooKeeper's meaning. Nothing is shared between threads, so all are plain numbers.
 
 mod summary;
+mod tally;
 mod text;
 
 pub(crate) use summary::{Distribution, Sizes, Summary};
-pub(crate) use text::{Value, prometheus};
+pub(crate) use tally::Tally;
+use text::Value;
 
 /// Declares the numbers once: as fields, and by name for whoever lists them.
 macro_rules! numbers {
@@ -28,11 +30,11 @@ macro_rules! numbers {
         }
 
         impl Metrics {
-            /// Tells `sink` each value by its name.
-            fn each_kept<'a>(&'a self, sink: &mut dyn FnMut(&'static str, Value<'a>)) {
-                $(sink(stringify!($counter), Value::Counter(self.$counter));)*
-                $(sink(stringify!($summary), Value::Summary(&self.$summary));)*
-                $(sink(stringify!($distribution), Value::Distribution(&self.$distribution));)*
+            /// Tells `sink` each value by its name. Each is counted either here or by `other`.
+            fn each_kept<'a>(&'a self, other: &'a Metrics, sink: &mut dyn FnMut(&'static str, Value<'a>)) {
+                $(sink(stringify!($counter), Value::Counter(self.$counter + other.$counter));)*
+                $(sink(stringify!($summary), Value::Summary(self.$summary.or(&other.$summary)));)*
+                $(sink(stringify!($distribution), Value::Distribution(self.$distribution.or(&other.$distribution)));)*
             }
         }
     };
@@ -135,19 +137,34 @@ pub(crate) enum Gauge {
     Real(f64),
 }
 
-impl Metrics {
+/// Everything that is known when somebody asks.
+pub(crate) struct Seen<'a> {
+    /// What is looked at.
+    pub(crate) gauges: Gauges,
+    /// What the clients' half has counted.
+    pub(crate) of_clients: &'a Metrics,
+    /// What the member's half has counted.
+    pub(crate) of_member: &'a Metrics,
+}
+
+impl Seen<'_> {
     /// Everything by name: first the gauges, then what is kept.
-    pub(crate) fn each<'a>(&'a self, gauges: &Gauges, sink: &mut dyn FnMut(&'static str, Value<'a>)) {
-        for &(name, gauge) in gauges {
+    fn each(&self, sink: &mut dyn FnMut(&'static str, Value<'_>)) {
+        for &(name, gauge) in &self.gauges {
             sink(name, Value::Gauge(gauge));
         }
-        self.each_kept(sink);
+        self.of_clients.each_kept(self.of_member, sink);
     }
 
     /// `mntr`'s lines after the first ones, as `key`, value: a summary is five of them, a distribution nine.
-    pub(crate) fn flat(&self, gauges: &Gauges) -> Vec<(String, Gauge)> {
+    pub(crate) fn flat(&self) -> Vec<(String, Gauge)> {
         let mut lines = Vec::new();
-        self.each(gauges, &mut |name, value| text::flatten(name, value, &mut lines));
+        self.each(&mut |name, value| text::flatten(name, value, &mut lines));
         lines
+    }
+
+    /// As Prometheus reads it.
+    pub(crate) fn prometheus(&self) -> String {
+        text::prometheus(self)
     }
 }

@@ -9,6 +9,7 @@ use super::engine::{Effect, Event};
 use super::error::StopError;
 use super::inbox::{ConnectionId, PeerEvent};
 use super::member::{Asked, Clients, Core, Outcome, Told};
+use super::metrics::Tally;
 use super::quorum::Quorum;
 use crate::clock::wall;
 use consensus::{How, Instant, Link, NodeId, Persist, Position, Reader, Snapshot};
@@ -66,6 +67,7 @@ pub(crate) struct Turns<D: Disk> {
     /// Where in `effects` clients began to be served, or were served no more.
     serving: Vec<(usize, bool)>,
     was_ready: bool,
+    tally: Tally,
     timer: Pin<Box<Sleep>>,
     timer_at: Instant,
 }
@@ -92,6 +94,7 @@ impl<D: Disk> Turns<D> {
             effects: Vec::new(),
             serving: Vec::new(),
             was_ready: false,
+            tally: Tally::default(),
             timer: Box::pin(sleep(Duration::ZERO)),
             timer_at: Instant::ZERO,
         }
@@ -159,6 +162,7 @@ impl<D: Disk> Turns<D> {
             self.carry_out()?;
         }
         self.outputs.quorum.flush();
+        self.tally.on_applied(&mut self.core.metrics.borrow_mut(), self.core.status().applied);
         self.outputs.clients.on_settled();
         Ok(())
     }
@@ -175,10 +179,14 @@ impl<D: Disk> Turns<D> {
 
     fn on_disk(&mut self, event: DiskEvent<D>) -> Result<(), StopError> {
         match event {
-            DiskEvent::Persisted(ticket) => self.handle(Event::Persisted(ticket)),
+            DiskEvent::Persisted { ticket, took, count } => {
+                self.tally.on_synced(&mut self.core.metrics.borrow_mut(), took, count);
+                self.handle(Event::Persisted(ticket));
+            }
             DiskEvent::Fetched { reader, entries } => self.handle(Event::Fetched { reader, entries }),
             DiskEvent::ChunkWritten => self.handle(Event::SnapshotChunkWritten),
             DiskEvent::Saved(durable) => {
+                self.tally.on_saved(&mut self.core.metrics.borrow_mut(), self.core.clock().now());
                 let snapshot = self.snapshot(durable.position());
                 self.newest = Some(durable);
                 self.handle(Event::SnapshotSaved(snapshot));
@@ -303,7 +311,10 @@ impl<D: Disk> Turns<D> {
 
     fn carry_out_one(&mut self, effect: Effect, persists: &mut Vec<Persist>) -> Result<(), StopError> {
         match effect {
-            Effect::Persist(persist) => persists.push(persist),
+            Effect::Persist(persist) => {
+                self.tally.on_persist(&mut self.core.metrics.borrow_mut(), &persist);
+                persists.push(persist);
+            }
             Effect::Send { to, message: Message::Notification(notification) } => {
                 self.outputs.election.send(to.0 as i64, &notification);
             }
@@ -326,6 +337,7 @@ impl<D: Disk> Turns<D> {
                 None => self.outputs.clients.on_answer(token, answer),
             },
             Effect::WriteSnapshot { snapshot, chunk } => {
+                self.tally.on_snapshot(self.core.clock().now());
                 self.tell_data(DataCommand::Write { position: snapshot.position, chunk });
             }
             Effect::FinishSnapshot(snapshot) => self.tell_data(DataCommand::Finish(snapshot.position)),
@@ -355,6 +367,7 @@ impl<D: Disk> Turns<D> {
             Effect::ChangeRole { epoch, role } => {
                 let leader = role.leader(self.core.config().me()).map(|NodeId(leader)| leader);
                 info!(epoch, %role, leader, "role");
+                self.tally.on_role(&mut self.core.metrics.borrow_mut(), self.core.clock().now(), role);
             }
             Effect::Explain(decision) => self.explain(&decision),
             Effect::Stop(why) => return Err(StopError::Data(why)),
@@ -364,6 +377,7 @@ impl<D: Disk> Turns<D> {
 
     fn serve(&mut self, serving: bool) {
         self.core.serving.set(serving);
+        self.tally.on_serving(&mut self.core.metrics.borrow_mut(), self.core.clock().now(), serving);
         if serving && !self.was_ready {
             self.was_ready = true;
             info!("ready to serve client requests");

@@ -3,7 +3,7 @@
 use super::super::clients::{Described, Front};
 use super::super::member::Mode;
 use super::super::metrics::{Gauge, Sizes};
-use super::super::words::{self, NOT_SERVING, VERSION, folder_bytes, folders, gauges, mode_name};
+use super::super::words::{self, NOT_SERVING, VERSION, folder_bytes, folders, mode_name};
 use super::json::{Fields, Json, fields};
 use crate::clock::wall;
 use consensus::StateMachine;
@@ -246,7 +246,7 @@ fn monitor(front: &Front, _: &str) -> Given {
         Gauge::Whole(value) => Json::Whole(value),
         Gauge::Real(value) => Json::Real(value),
     };
-    given.extend(front.metrics().flat(&gauges(front)).into_iter().map(|(name, gauge)| (name, value(gauge))));
+    given.extend(front.seen(|seen| seen.flat()).into_iter().map(|(name, gauge)| (name, value(gauge))));
     Ok(given)
 }
 

@@ -69,10 +69,12 @@ impl<D: Disk> Writer<D> {
 
     fn persist(&mut self, batch: &mut Vec<Persist>) -> Result<(), Fault> {
         let Some(&Persist { ticket, .. }) = batch.last() else { return Ok(()) };
+        let count = batch.len();
         self.log.write(batch)?;
+        let begun = std::time::Instant::now();
         self.log.sync()?;
         batch.clear();
-        self.tell(DiskEvent::Persisted(ticket));
+        self.tell(DiskEvent::Persisted { ticket, took: begun.elapsed(), count });
         Ok(())
     }
 

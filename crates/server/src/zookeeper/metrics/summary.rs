@@ -18,6 +18,11 @@ impl Summary {
         self.sum = self.sum.saturating_add(value);
     }
 
+    /// This one, or `other` if there is nothing in it.
+    pub(super) fn or<'a>(&'a self, other: &'a Summary) -> &'a Summary {
+        if self.count == 0 { other } else { self }
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
@@ -90,6 +95,11 @@ impl Distribution {
     pub(crate) fn add(&mut self, value: u64) {
         self.summary.add(value);
         self.buckets[bucket(value)] += 1;
+    }
+
+    /// This one, or `other` if there is nothing in it.
+    pub(super) fn or<'a>(&'a self, other: &'a Distribution) -> &'a Distribution {
+        if self.summary.count == 0 { other } else { self }
     }
 
     pub(crate) fn summary(&self) -> &Summary {

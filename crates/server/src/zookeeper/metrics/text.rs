@@ -1,10 +1,10 @@
 //! How values are written down.
 
-use super::{Distribution, Gauge, Gauges, Metrics, Summary};
+use super::{Distribution, Gauge, Seen, Summary};
 use std::fmt::{self, Write};
 
 /// A value, as whoever lists them gets it.
-pub(crate) enum Value<'a> {
+pub(super) enum Value<'a> {
     /// Goes up and down.
     Gauge(Gauge),
     /// Only goes up.
@@ -18,7 +18,7 @@ pub(crate) enum Value<'a> {
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)];
 
 /// As `mntr` says it (Java: `AvgMinMaxCounter.values`, `AvgMinMaxPercentileCounter.values`).
-pub(crate) fn flatten(name: &str, value: Value<'_>, lines: &mut Vec<(String, Gauge)>) {
+pub(super) fn flatten(name: &str, value: Value<'_>, lines: &mut Vec<(String, Gauge)>) {
     match value {
         Value::Gauge(gauge) => lines.push((name.to_owned(), gauge)),
         Value::Counter(count) => lines.push((name.to_owned(), whole(count))),
@@ -44,9 +44,9 @@ fn whole(value: u64) -> Gauge {
 
 /// As Prometheus reads it. Counters keep ZooKeeper's names, which do not end in `_total`: its own provider writes them so, and dashboards
 /// ask for them so.
-pub(crate) fn prometheus(metrics: &Metrics, gauges: &Gauges) -> String {
+pub(super) fn prometheus(seen: &Seen<'_>) -> String {
     let mut text = String::new();
-    metrics.each(gauges, &mut |name, value| match value {
+    seen.each(&mut |name, value| match value {
         Value::Gauge(gauge) => put(&mut text, format_args!("# TYPE {name} gauge\n{name} {gauge}\n")),
         Value::Counter(count) => put(&mut text, format_args!("# TYPE {name} counter\n{name} {count}\n")),
         Value::Summary(summary) => {
@@ -84,15 +84,17 @@ impl fmt::Display for Gauge {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Metrics;
     use super::*;
 
     #[test]
     fn a_monitor_reads_keys_and_values_as_it_is_used_to() {
-        let mut metrics = Metrics::default();
-        metrics.readlatency.add(3);
-        metrics.fsynctime.add(2);
-        metrics.fsynctime.add(3);
-        let lines = metrics.flat(&vec![("znode_count", Gauge::Whole(5)), ("avg_latency", Gauge::Real(0.0))]);
+        let (mut of_clients, mut of_member) = (Metrics::default(), Metrics::default());
+        of_clients.readlatency.add(3);
+        of_member.fsynctime.add(2);
+        of_member.fsynctime.add(3);
+        let gauges = vec![("znode_count", Gauge::Whole(5)), ("avg_latency", Gauge::Real(0.0))];
+        let lines = Seen { gauges, of_clients: &of_clients, of_member: &of_member }.flat();
         let value = |key: &str| lines.iter().find(|(name, _)| name == key).map(|(_, value)| value.to_string());
         assert_eq!(value("znode_count").as_deref(), Some("5"));
         assert_eq!(value("avg_latency").as_deref(), Some("0.0"));
@@ -103,9 +105,11 @@ mod tests {
 
     #[test]
     fn prometheus_finds_what_it_looks_for() {
-        let mut metrics = Metrics { commit_count: 7, ..Metrics::default() };
-        metrics.readlatency.add(1);
-        let text = prometheus(&metrics, &vec![("watch_count", Gauge::Whole(2))]);
+        let mut of_clients = Metrics::default();
+        of_clients.readlatency.add(1);
+        let of_member = Metrics { commit_count: 7, ..Metrics::default() };
+        let gauges = vec![("watch_count", Gauge::Whole(2))];
+        let text = Seen { gauges, of_clients: &of_clients, of_member: &of_member }.prometheus();
         for line in [
             "# TYPE commit_count counter\ncommit_count 7\n",
             "watch_count 2\n",

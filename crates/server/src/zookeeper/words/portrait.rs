@@ -31,7 +31,7 @@ pub(crate) fn peer_state(mode: Mode) -> Option<&'static str> {
 
 /// Bytes of the proposals of this leader.
 pub(crate) fn proposal_sizes(front: &Front) -> Sizes {
-    front.metrics().proposal_sizes
+    front.core().metrics.borrow().proposal_sizes
 }
 
 /// Values of this moment (Java: `ZooKeeperServer.registerMetrics`, `LeaderZooKeeperServer.registerMetrics`).

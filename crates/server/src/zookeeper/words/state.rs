@@ -3,7 +3,7 @@
 use super::super::clients::Front;
 use super::super::member::Mode;
 use super::super::metrics::Sizes;
-use super::{VERSION, gauges, lists, mode_name, peer_state, proposal_sizes};
+use super::{VERSION, lists, mode_name, peer_state, proposal_sizes};
 use consensus::StateMachine;
 use std::fmt::Write;
 
@@ -48,7 +48,7 @@ pub(super) fn mntr(front: &Front) -> String {
     if let Some(state) = peer_state(mode) {
         text += &format!("zk_peer_state\t{state}\n");
     }
-    for (key, value) in front.metrics().flat(&gauges(front)) {
+    for (key, value) in front.seen(|seen| seen.flat()) {
         text += &format!("zk_{key}\t{value}\n");
     }
     text
