@@ -2,12 +2,11 @@
 
 use super::codec::ZooKeeperCodec;
 use super::config::Config;
-use super::disk::restore;
+use super::disk::Restorer;
 use super::engine::{Protocol, Replica, Tree};
 use super::error::StopError;
 use crate::clock::{Clock, unforeseen};
-use bytes::Bytes;
-use consensus::{Chance, StateMachine};
+use consensus::Chance;
 use replica::Options;
 use std::time::Duration;
 use storage::Disk;
@@ -50,20 +49,11 @@ pub(crate) fn layout(config: &Config) -> storage::zookeeper::Options {
     }
 }
 
-/// What `snapshot.0` of a new server holds.
-pub(crate) fn empty_tree(settings: &Settings) -> Vec<Bytes> {
-    let mut tree = Tree::new(settings.clone());
-    let mut cursor = tree.begin_snapshot();
-    let chunks = std::iter::from_fn(|| tree.snapshot_chunk(&mut cursor, 1 << 20)).collect();
-    tree.end_snapshot(cursor);
-    chunks
-}
-
 /// The tree that the newest snapshot holds.
-pub(crate) fn tree<D: Disk>(store: &Store<D>, settings: Settings) -> Result<Tree, StopError> {
+pub(crate) fn tree<D: Disk>(store: &Store<D>, restorer: &Restorer) -> Result<Tree, StopError> {
     match &store.newest {
-        Some(newest) => restore(newest.read().map_err(|error| StopError::Data(error.to_string()))?, settings),
-        None => Ok(Tree::new(settings)),
+        Some(newest) => restorer.read(newest.read().map_err(|error| StopError::Data(error.to_string()))?),
+        None => Ok(restorer.empty()),
     }
 }
 

@@ -11,11 +11,13 @@
 
 mod data;
 mod log;
+mod restore;
 mod transfer;
 
-pub(crate) use data::{DataCommand, DataThread, restore};
+pub(crate) use data::{DataCommand, DataThread};
 pub(crate) use log::{LogCommand, LogThread};
-pub(crate) use transfer::Snapshotting;
+pub(crate) use restore::Restorer;
+pub(crate) use transfer::{Arrived, Snapshotting};
 
 use super::engine::Tree;
 use super::error::StopError;

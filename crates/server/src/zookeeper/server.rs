@@ -9,7 +9,7 @@ use super::address::listen;
 use super::assemble::{self, layout, settings};
 use super::clients::ClientPorts;
 use super::config::Config;
-use super::disk::{DataThread, LogThread, Snapshotting};
+use super::disk::{DataThread, LogThread, Restorer, Snapshotting};
 use super::election::Election;
 use super::error::{RunError, StartError, StopError};
 use super::inbox::Inbox;
@@ -74,13 +74,13 @@ type Lived = (Result<(), StopError>, Vec<JoinHandle<()>>);
 async fn live<D: Disk>(data: D, log: D, config: Rc<Config>, stop: impl Future<Output = ()>) -> Result<Lived, StartError> {
     // First the ports: two servers that were told the same ones are told apart before either touches its data.
     let ports = Ports::bind(&config).await?;
-    let settings = settings(&config);
-    let store = open(data, log, layout(&config), || assemble::empty_tree(&settings))
-        .map_err(|error| StartError::Data(error.to_string()))?;
+    let restorer = Restorer::new(&config, settings(&config));
+    let store =
+        open(data, log, layout(&config), || restorer.first_snapshot()).map_err(|error| StartError::Data(error.to_string()))?;
     for warning in &store.warnings {
         warn!("{warning}");
     }
-    let Body { core, turns, clients, threads } = assemble(&config, settings, store, ports)?;
+    let Body { core, turns, clients, threads } = assemble(&config, restorer, store, ports)?;
     let mut turns = spawn_local(turns);
     let stopped = tokio::select! {
         stopped = &mut turns => Err(stopped.unwrap_or(StopError::Panicked)),
@@ -130,12 +130,12 @@ struct Body<T> {
 /// Lets the parts know each other, and the world know them.
 fn assemble<D: Disk>(
     config: &Rc<Config>,
-    settings: znodes::Settings,
+    restorer: Restorer,
     store: Store<D>,
     ports: Ports,
 ) -> Result<Body<impl Future<Output = StopError> + use<D>>, StartError> {
     let clock = Clock::new();
-    let tree = assemble::tree(&store, settings.clone()).map_err(|error| StartError::Data(error.to_string()))?;
+    let tree = assemble::tree(&store, &restorer).map_err(|error| StartError::Data(error.to_string()))?;
     let Store { recovered, log, newest, snapshots, journal, lock, .. } = store;
     let replica = assemble::replica(config, recovered, tree, clock);
     let core = Core::new(config.clone(), clock, replica);
@@ -143,12 +143,12 @@ fn assemble<D: Disk>(
     let (disk_events, disk) = mpsc::unbounded_channel();
     let reader = log.reader();
     let log = LogThread::start(log, lock, disk_events.clone()).map_err(StartError::Thread)?;
-    let data = DataThread::start(reader, snapshots.clone(), journal, settings, log.commands.clone(), disk_events)
-        .map_err(StartError::Thread)?;
+    let data =
+        DataThread::start(reader, snapshots.clone(), journal, log.commands.clone(), disk_events).map_err(StartError::Thread)?;
 
     let (peer_events, peers) = mpsc::unbounded_channel();
     let inbox = Inbox::new(peer_events);
-    let snapshotting = Snapshotting::new(snapshots);
+    let snapshotting = Snapshotting::new(snapshots, restorer);
     let configuration = Bytes::from(config.ensemble.to_string());
     let speaker = Speaker { sid: config.id as i64, configuration: configuration.clone() };
     let election = Election::new(config, configuration, inbox.clone());

@@ -350,18 +350,18 @@ impl<D: Disk> Turns<D> {
             Effect::SendSnapshot { to, message } => self.send_snapshot(to, &message),
             Effect::InstallSnapshot { snapshot, entries } => {
                 self.persist(persists);
-                let sealed = self.outputs.snapshotting.take_arrived();
+                let arrived = self.outputs.snapshotting.take_arrived();
                 // The protocol asks once for each that arrived, and a later one arrives only after that.
-                let sealed = sealed.filter(|sealed| sealed.position() == snapshot.position).ok_or_else(|| {
+                let arrived = arrived.filter(|arrived| arrived.sealed.position() == snapshot.position).ok_or_else(|| {
                     StopError::Data(format!("the snapshot of {} that was to be put into force is gone", snapshot.position))
                 })?;
-                self.tell_data(DataCommand::Merge { sealed, entries });
+                self.tell_data(DataCommand::Merge { arrived, entries });
             }
             Effect::Happened { position, events } => self.outputs.clients.on_happened(position, events),
             Effect::HeardOfSession(note) => self.outputs.clients.on_session(note),
             Effect::DiscardSnapshot => {
-                if let Some(sealed) = self.outputs.snapshotting.take_arrived() {
-                    sealed.discard()?;
+                if let Some(arrived) = self.outputs.snapshotting.take_arrived() {
+                    arrived.sealed.discard()?;
                 }
             }
             Effect::ChangeRole { epoch, role } => {

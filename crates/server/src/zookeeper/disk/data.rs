@@ -2,17 +2,16 @@
 
 use super::super::engine::Tree;
 use super::super::error::StopError;
-use super::{Alarm, DiskEvent, LogCommand};
+use super::{Alarm, Arrived, DiskEvent, LogCommand};
 use bytes::Bytes;
 use consensus::{Entry, Fetch, Position, StateMachine};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
-use storage::zookeeper::{LogReader, SealedSnapshot, SnapshotReader, SnapshotWriter, Snapshots, merge};
+use storage::zookeeper::{LogReader, SnapshotWriter, Snapshots, merge};
 use storage::{Disk, Journal};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{info, warn};
-use znodes::Settings;
 use zookeeper::{Malformed, txn};
 
 /// What the data thread is to do, in order.
@@ -24,7 +23,7 @@ pub(crate) enum DataCommand<D: Disk> {
     /// That was the last piece.
     Finish(Position),
     /// Make one snapshot of the leader's and of what followed it, and put it into force.
-    Merge { sealed: SealedSnapshot<D>, entries: Vec<Entry> },
+    Merge { arrived: Arrived<D>, entries: Vec<Entry> },
     /// Write a line into the journal. Until then it takes `room`.
     Note { wall_ms: u64, text: String, room: OwnedSemaphorePermit },
 }
@@ -40,12 +39,11 @@ impl<D: Disk> DataThread<D> {
         reader: LogReader<D>,
         snapshots: Snapshots<D>,
         journal: Journal<D>,
-        settings: Settings,
         log: Sender<LogCommand<D>>,
         events: UnboundedSender<DiskEvent<D>>,
     ) -> std::io::Result<DataThread<D>> {
         let (commands, received) = channel();
-        let mut keeper = Keeper { reader, snapshots, journal, settings, taking: None, log, events };
+        let mut keeper = Keeper { reader, snapshots, journal, taking: None, log, events };
         let handle = Builder::new().name("data".to_owned()).spawn(move || {
             let _alarm = Alarm(keeper.events.clone());
             if let Err(error) = keeper.run(&received) {
@@ -60,7 +58,6 @@ struct Keeper<D: Disk> {
     reader: LogReader<D>,
     snapshots: Snapshots<D>,
     journal: Journal<D>,
-    settings: Settings,
     /// The snapshot that this server takes.
     taking: Option<(Position, SnapshotWriter<D>)>,
     log: Sender<LogCommand<D>>,
@@ -95,10 +92,9 @@ impl<D: Disk> Keeper<D> {
                 info!(zxid = format_args!("{:x}", position.zxid()), "took a snapshot");
                 Ok(Some(DiskEvent::Saved(durable)))
             }
-            DataCommand::Merge { sealed, entries } => {
+            DataCommand::Merge { arrived: Arrived { sealed, tree }, entries } => {
                 self.taking = None;
-                let restore = |chunks: &mut dyn Iterator<Item = Bytes>| Tree::restore_with(self.settings.clone(), chunks);
-                let merged = merge(&self.snapshots, sealed, &entries, restore, apply);
+                let merged = merge(&self.snapshots, sealed, &entries, |_| Ok(*tree), apply);
                 let (sealed, tree) = merged.map_err(|error| StopError::Data(error.to_string()))?;
                 let _ = self.log.send(LogCommand::Install { sealed, tree: Box::new(tree) });
                 Ok(None)
@@ -127,22 +123,4 @@ fn apply(tree: &mut Tree, entry: &Entry) -> Result<(), Malformed> {
     // Nobody is served yet: nobody watches, and nobody waits for an answer.
     let _ = tree.apply(entry.position, txn::decode(&entry.data)?, &mut Vec::new());
     Ok(())
-}
-
-/// The tree that a snapshot holds.
-pub(crate) fn restore<D: Disk>(mut reader: SnapshotReader<D>, settings: Settings) -> Result<Tree, StopError> {
-    let mut failed = None;
-    let mut chunks = std::iter::from_fn(|| {
-        reader.next_chunk().unwrap_or_else(|error| {
-            failed = Some(error);
-            None
-        })
-    });
-    let tree = Tree::restore_with(settings, &mut chunks);
-    // What the checksums say comes first: a tree made of wrong bytes is none, and its complaint is beside the point.
-    chunks.by_ref().for_each(drop);
-    match failed {
-        Some(error) => Err(StopError::Data(error.to_string())),
-        None => tree.map_err(|error| StopError::Data(error.to_string())),
-    }
 }

@@ -14,9 +14,12 @@ use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 use zab::{Message, Packet};
 use zookeeper::quorum::{Received, decode};
+use zookeeper::{Malformed, txn};
 
 /// Room for what is read at a time.
 const READ_BYTES: usize = 64 << 10;
+/// With less room than this, new room is made.
+const READ_BYTES_MIN: usize = 4 << 10;
 
 /// One connection to a peer.
 pub(crate) struct Link {
@@ -140,7 +143,10 @@ async fn read(quorum: &Quorum, peer: NodeId, link: &Link, mut buffer: BytesMut, 
         while snapshot.is_none() {
             match decode(&mut buffer, quorum.length_max) {
                 Ok(Some(Received { packet: Packet::Snapshot { position }, .. })) => snapshot = Some(position),
-                Ok(Some(Received { packet, .. })) => messages.push(Message::Packet(packet)),
+                Ok(Some(Received { packet, .. })) => match check(&packet) {
+                    Ok(()) => messages.push(Message::Packet(packet)),
+                    Err(malformed) => return io::Error::new(ErrorKind::InvalidData, malformed),
+                },
                 Ok(None) => break,
                 Err(malformed) => return io::Error::new(ErrorKind::InvalidData, malformed),
             }
@@ -164,9 +170,21 @@ async fn read(quorum: &Quorum, peer: NodeId, link: &Link, mut buffer: BytesMut, 
     }
 }
 
+/// Whether what a leader wants logged could be applied here. A transaction that could not would stop this server for good once it was
+/// committed, so it is not even taken into the log.
+fn check(packet: &Packet) -> Result<(), Malformed> {
+    match packet {
+        Packet::Proposal { entry } | Packet::Inform { entry } => txn::decode(&entry.data).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Reads more; an error at the end.
 pub(crate) async fn fill(stream: &TcpStream, buffer: &mut BytesMut) -> io::Result<()> {
-    buffer.reserve(READ_BYTES);
+    // Transactions are kept in the memory that they were read into: many share one piece of it, and little of it is lost.
+    if buffer.capacity() - buffer.len() < READ_BYTES_MIN {
+        buffer.reserve(READ_BYTES);
+    }
     loop {
         stream.readable().await?;
         match stream.try_read_buf(buffer) {
