@@ -5,7 +5,7 @@
 
 use crate::Acl;
 use crate::digest::{self, Numbers};
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use consensus::Position;
@@ -26,6 +26,8 @@ pub(crate) struct Expected {
 #[derive(Debug)]
 pub(crate) struct Outlook {
     records: HashMap<Arc<str>, Record, FixedState>,
+    /// Which of these will have this in their owner's field: a session that ends must not look at all the others' nodes.
+    owned: BTreeMap<i64, BTreeSet<Arc<str>>>,
     /// Which paths each transaction changes, in order.
     order: VecDeque<(Position, Arc<str>)>,
     /// The tree's digest when all is applied, and the last of it. `None`: nothing was prepared.
@@ -50,7 +52,8 @@ struct Undo {
 
 impl Outlook {
     pub(crate) fn new(seed: u64) -> Outlook {
-        Outlook { records: HashMap::with_hasher(FixedState::with_seed(seed)), order: VecDeque::new(), ahead: None, undo: None }
+        let records = HashMap::with_hasher(FixedState::with_seed(seed));
+        Outlook { records, owned: BTreeMap::new(), order: VecDeque::new(), ahead: None, undo: None }
     }
 
     /// How a node will be: `None` if the tree itself knows, `Some(None)` if it will not be there.
@@ -79,15 +82,15 @@ impl Outlook {
         }
         self.ahead = Some((position, digest));
         self.order.push_back((position, path.clone()));
-        let earlier = self.records.insert(path.clone(), Record { position, state: after });
+        let earlier = self.put(path.clone(), Some(Record { position, state: after }));
         if let Some(undo) = &mut self.undo {
             undo.records.push((path, earlier));
         }
     }
 
-    /// Everything that is expected of paths, in no order that means anything.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, Option<&Expected>)> {
-        self.records.iter().map(|(path, record)| (path, record.state.as_ref()))
+    /// The nodes that are outstanding and will have `owner` in their owner's field.
+    pub(crate) fn owned_by(&self, owner: i64) -> impl Iterator<Item = &Arc<str>> {
+        self.owned.get(&owner).into_iter().flatten()
     }
 
     /// A multi begins: all of it or nothing.
@@ -105,10 +108,7 @@ impl Outlook {
     pub(crate) fn undo(&mut self) {
         let Some(undo) = self.undo.take() else { return };
         for (path, earlier) in undo.records.into_iter().rev() {
-            match earlier {
-                Some(record) => self.records.insert(path, record),
-                None => self.records.remove(&path),
-            };
+            self.put(path, earlier);
         }
         self.order.truncate(undo.order);
         self.ahead = undo.ahead;
@@ -121,7 +121,7 @@ impl Outlook {
         {
             let (first, path) = self.order.pop_front().expect("there is a first");
             if self.records.get(&path).is_some_and(|record| record.position == first) {
-                self.records.remove(&path);
+                self.put(path, None);
             }
         }
         if self.ahead.is_some_and(|(last, _)| last <= position) {
@@ -132,7 +132,34 @@ impl Outlook {
     /// Nothing of it will be applied.
     pub(crate) fn clear(&mut self) {
         self.records.clear();
+        self.owned.clear();
         self.order.clear();
         (self.ahead, self.undo) = (None, None);
+    }
+
+    fn put(&mut self, path: Arc<str>, record: Option<Record>) -> Option<Record> {
+        let owner = record.as_ref().and_then(Record::owner);
+        let earlier = match record {
+            Some(record) => self.records.insert(path.clone(), record),
+            None => self.records.remove(&path),
+        };
+        if let Some(before) = earlier.as_ref().and_then(Record::owner)
+            && let Some(paths) = self.owned.get_mut(&before)
+        {
+            paths.remove(&path);
+            if paths.is_empty() {
+                self.owned.remove(&before);
+            }
+        }
+        if let Some(owner) = owner {
+            self.owned.entry(owner).or_default().insert(path);
+        }
+        earlier
+    }
+}
+
+impl Record {
+    fn owner(&self) -> Option<i64> {
+        self.state.as_ref().map(|node| node.numbers.owner).filter(|&owner| owner != 0)
     }
 }

@@ -94,14 +94,9 @@ impl Tree {
     /// Whose session it is does not matter: time itself may ask.
     fn prepare_close_session(&mut self, asking: &Asking) -> (Kind, Change) {
         let mut paths: BTreeSet<Arc<str>> = self.ephemerals.get(&asking.session).cloned().unwrap_or_default();
-        for (path, expected) in self.outlook.iter() {
-            // What is outstanding knows better, and be it that the node will be somebody else's by then.
-            if expected.is_some_and(|node| self.owner(&node.numbers) == Owner::Session(asking.session)) {
-                paths.insert(path.clone());
-            } else {
-                paths.remove(path);
-            }
-        }
+        // What is outstanding knows better, and be it that a node will be somebody else's by then.
+        paths.retain(|path| self.outlook.get(path).is_none());
+        paths.extend(self.outlook.owned_by(asking.session).cloned());
         for path in &paths {
             let (Ok(node), Some(parent)) = (self.expected(path), self.expected_parent(path)) else { continue };
             self.expect_deleted(asking, node, parent);
