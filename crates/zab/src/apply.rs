@@ -4,10 +4,20 @@
 //! holds more than the log. After a restart nothing beyond the snapshot is: the tail of the log is history, not state, until the
 //! leader of the next epoch has said what becomes of it. (Java's servers replay all of it, and reload when they must cut.)
 
+use crate::history::follows;
 use crate::role::Is;
 use crate::{Zab, follow};
 use alloc::vec::Vec;
 use consensus::{Entry, Fetch, Output, Position, Reader, Snapshot};
+
+/// Old entries that are being read for the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// The last of them at most.
+    last: Position,
+    /// A snapshot took the place of that log meanwhile.
+    pub(crate) void: bool,
+}
 
 impl Zab {
     /// What the machine holds, or will hold before it hears of anything else.
@@ -18,12 +28,13 @@ impl Zab {
     /// Hands the next entries to the machine.
     pub(crate) fn advance_apply(&mut self) {
         let upto = self.committed.min(self.disk.synced());
-        if self.applying.is_some() || self.applied >= upto || self.installing.is_some() || self.reading {
+        if self.applying.is_some() || self.applied >= upto || self.installing.is_some() || self.reading.is_some() {
             return;
         }
         if self.applied < self.history.before() {
-            self.reading = true;
-            let (first, last) = (self.applied.zxid(), self.history.before().min(upto).zxid());
+            let last = self.history.before().min(upto);
+            self.reading = Some(Reading { last, void: false });
+            let (first, last) = (self.applied.zxid(), last.zxid());
             let budget = self.config.apply_bytes_max;
             return self.out.push(Output::Fetch(Fetch { reader: Reader::Machine, first, last, budget }));
         }
@@ -51,15 +62,15 @@ impl Zab {
 
     /// The disk's answer for the machine.
     pub(crate) fn on_fetched_for_machine(&mut self, mut entries: Vec<Entry>) {
-        if !core::mem::take(&mut self.reading) || self.installing.is_some() || self.applying.is_some() {
-            return;
-        }
-        let upto = self.committed.min(self.disk.synced()).min(self.history.before());
+        let Some(Reading { last, void: false }) = self.reading.take() else { return };
         let applied = self.applied;
-        entries.retain(|entry| entry.position > applied && entry.position <= upto);
-        if applied < upto {
-            self.apply(entries, upto);
-        }
+        let reaches_back = entries.first().is_some_and(|entry| entry.position <= applied);
+        entries.retain(|entry| entry.position > applied && entry.position <= last);
+        // This server's own log: to skip what it has lost would make this server differ from all others.
+        let continues =
+            entries.first().map_or(reaches_back || last.index == 0, |entry| reaches_back || follows(applied, entry.position));
+        assert!(continues, "the log does not hold what follows {applied}");
+        self.apply(entries, last);
     }
 
     pub(crate) fn on_applied(&mut self, position: Position) {

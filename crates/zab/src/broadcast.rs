@@ -115,6 +115,7 @@ impl Zab {
         let Is::Leading(leading) = &mut self.is else { return };
         for (&to, learner) in leading.learners.iter_mut().filter(|(_, learner)| learner.stage == Stage::Acked) {
             learner.stage = Stage::Serving;
+            learner.heard = self.now;
             self.outbox.push(packet_to(to, Packet::UpToDate));
         }
     }

@@ -191,6 +191,9 @@ impl Zab {
         self.snapshot = position;
         self.applied = position;
         self.applying = None;
+        if let Some(reading) = &mut self.reading {
+            reading.void = true;
+        }
         // Only if it held more than this leader's: what it held beyond was never committed.
         self.committed = self.committed.min(position);
         self.trusted = true;

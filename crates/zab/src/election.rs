@@ -339,14 +339,14 @@ impl Zab {
     /// Somebody is done with its election and says whom it follows, or that it leads
     /// (`receivedFollowingNotification`, `receivedLeadingNotification`).
     fn on_decided_vote(&mut self, from: NodeId, leader: NodeId, notification: Notification) {
-        let (me, round) = (self.id(), self.round);
+        let (me, round, trusted) = (self.id(), self.round, self.trusted);
         let Is::Looking(Looking { begun: Some(begun), .. }) = &mut self.is else { return };
         let configuration = &self.config.configuration;
         // A leader is believed only if it says so itself: one that has died leaves followers who do not know yet. And this
         // server believes in itself only in the very round in which the others elected it (`checkLeader`).
         let leads = |votes: &BTreeMap<NodeId, Notification>| {
             if leader == me {
-                notification.round == round
+                notification.round == round && trusted
             } else {
                 votes.get(&leader).is_some_and(|vote| vote.state == State::Leading)
             }

@@ -44,8 +44,6 @@ pub(crate) struct Leading {
     /// The end of the history that the epoch begins with.
     pub(crate) initial: Position,
     pub(crate) learners: BTreeMap<NodeId, Learner>,
-    /// Counts the connections of learners, so that what was asked for one is not given to the next.
-    pub(crate) connections: u64,
     /// Voters who look for another leader.
     pub(crate) looking: BTreeSet<NodeId>,
     /// When a quorum was last in contact.
@@ -95,7 +93,6 @@ impl Zab {
             summary: (self.current, last),
             initial: last,
             learners: BTreeMap::new(),
-            connections: 0,
             looking: BTreeSet::new(),
             quorum_at: self.now,
             half_tick_at: Instant::NEVER,
@@ -134,8 +131,8 @@ impl Zab {
             return self.stop_leading(Downfall::PromisedElsewhere { peer: from, accepted });
         }
         leading.looking.remove(&from);
-        leading.connections += 1;
-        leading.learners.insert(from, Learner::new(self.now, leading.connections, counts));
+        self.connections += 1;
+        leading.learners.insert(from, Learner::new(self.now, self.connections, counts));
         match leading.epoch {
             None => {
                 leading.highest = leading.highest.max(accepted);

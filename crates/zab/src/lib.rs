@@ -70,6 +70,7 @@ pub use vote::Vote;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use apply::Reading;
 use broadcast::packet_to;
 use consensus::{
     Chance, Consensus, DropReason, Dropped, Input, Instant, Link, NodeId, Note, Output, Position, Promise, Reader, Ticket,
@@ -127,8 +128,10 @@ pub struct Zab {
     applied: Position,
     /// The last entry that the state machine was handed and has not confirmed.
     applying: Option<Position>,
-    /// A read of old entries for the machine is open.
-    reading: bool,
+    /// What is being read of the log for the machine.
+    reading: Option<Reading>,
+    /// Counts the connections of learners, so that what was asked for one is not given to the next.
+    connections: u64,
     /// What is asked of the log for peers.
     asked: BTreeMap<NodeId, Asked>,
     /// Peers that a snapshot is being sent to.
@@ -178,7 +181,8 @@ impl Zab {
             committed: snapshot,
             applied: snapshot,
             applying: None,
-            reading: false,
+            reading: None,
+            connections: 0,
             asked: BTreeMap::new(),
             sending: BTreeSet::new(),
             installing: None,

@@ -2,6 +2,7 @@
 
 use crate::broadcast::packet_to;
 use crate::lead::Leading;
+use crate::learner::Stage;
 use crate::role::Is;
 use crate::{Dismissal, Downfall, Packet, Step, Zab};
 use alloc::collections::BTreeSet;
@@ -18,14 +19,14 @@ impl Zab {
             leading.since + self.config.patience()
         };
         let silence = leading.learners.values().filter(|learner| learner.stage.is_awaited());
-        let silence = silence.map(|learner| learner.heard + self.limit(learner.stage.has_acked())).min();
+        let silence = silence.map(|learner| learner.heard + self.limit(learner.stage)).min();
         let stuck = self.disk.open_since().map_or(Instant::NEVER, |since| since + self.config.sync_time());
         step.min(patience).min(silence.unwrap_or(Instant::NEVER)).min(leading.half_tick_at).min(stuck)
     }
 
-    /// How long silence may last: initLimit until NEWLEADER is acknowledged, then syncLimit.
-    fn limit(&self, synchronized: bool) -> core::time::Duration {
-        if synchronized { self.config.sync_time() } else { self.config.init_time() }
+    /// How long silence may last: syncLimit for those who were told to serve, and so answer pings; initLimit for all others.
+    fn limit(&self, stage: Stage) -> core::time::Duration {
+        if stage == Stage::Serving { self.config.sync_time() } else { self.config.init_time() }
     }
 
     pub(crate) fn lead_on_time(&mut self) {
@@ -73,7 +74,7 @@ impl Zab {
             .learners
             .iter()
             .filter(|(_, learner)| learner.stage.is_awaited())
-            .filter(|(_, learner)| self.now.since(learner.heard) >= self.limit(learner.stage.has_acked()))
+            .filter(|(_, learner)| self.now.since(learner.heard) >= self.limit(learner.stage))
             .map(|(&id, _)| id)
             .collect();
         for id in silent {

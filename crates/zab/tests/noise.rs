@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use consensus::{
     Chance, Configuration, Consensus as _, Entry, EntryKind, How, Input, Instant, Link, NodeId, Note, Output, Persist, Position,
-    Promise, ReadId, Reader, SessionNote, Snapshot,
+    Promise, ReadId, SessionNote, Snapshot,
 };
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -317,8 +317,7 @@ impl Server {
                 }
                 self.log.clear();
                 self.snapshot = snapshot.position;
-                self.owed
-                    .retain(|input| !matches!(input, Input::Applied { .. } | Input::Fetched { reader: Reader::Machine, .. }));
+                self.owed.retain(|input| !matches!(input, Input::Applied { .. }));
                 self.step(Input::Installed { snapshot });
             }
             Some(input) => self.step(input),
