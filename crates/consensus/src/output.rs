@@ -129,7 +129,7 @@ pub struct Fetch {
     /// For whom.
     pub reader: Reader,
     /// The first index wanted. Zab: a zxid. Since those have gaps, the answer begins with the last entry at or before it, or with
-    /// the log's first if there is none.
+    /// the log's first if that is the very next; it is empty if the log begins later.
     pub first: u64,
     /// The last index wanted. Zab: a zxid.
     pub last: u64,

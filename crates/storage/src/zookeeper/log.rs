@@ -193,7 +193,7 @@ impl<D: Disk> Log<D> {
                 sync_folder(&log.disk)?;
             }
             log.files.clear();
-            *log.index.lock().expect("the index is sound") = Index::new();
+            *log.index.lock().expect("the index is sound") = Index::new(position);
             (log.base, log.last) = (position, position);
             Ok(durable)
         })
@@ -336,7 +336,7 @@ impl<D: Disk> Log<D> {
         if let Some(LogFile { first, .. }) = self.files.first().filter(|_| self.files.len() < files) {
             self.base = Position::new(first.epoch, first.index - 1);
         }
-        self.index.lock().expect("the index is sound").cut(names[keep]);
+        self.index.lock().expect("the index is sound").cut(names[keep], self.base);
         for &number in &names[..keep] {
             folder::remove(&self.disk, &log_path(number))?;
         }

@@ -36,14 +36,16 @@ pub(super) struct Stretch<F> {
 /// The points of a log, and the files that they point into.
 #[derive(Debug)]
 pub(super) struct Index<F> {
+    /// What the log begins after. Nothing tells whether anything is missing before it: each epoch counts from 1.
+    base: Position,
     files: BTreeMap<u64, Held<F>>,
     points: VecDeque<Point>,
 }
 
 impl<F> Index<F> {
-    /// The index of a log without entries.
-    pub(super) fn new() -> Index<F> {
-        Index { files: BTreeMap::new(), points: VecDeque::new() }
+    /// The index of a log that begins after `base`, without entries.
+    pub(super) fn new(base: Position) -> Index<F> {
+        Index { base, files: BTreeMap::new(), points: VecDeque::new() }
     }
 
     /// A file from which transactions can be read from now on, in place of one of that number.
@@ -65,8 +67,9 @@ impl<F> Index<F> {
         self.files.get_mut(&file).expect("records are in files").end = end;
     }
 
-    /// What is before the file `number` is gone.
-    pub(super) fn cut(&mut self, number: u64) {
+    /// What is before the file `number` is gone: the log begins after `base`.
+    pub(super) fn cut(&mut self, number: u64, base: Position) {
+        self.base = base;
         self.files = self.files.split_off(&number);
         while self.points.front().is_some_and(|point| point.file < number) {
             self.points.pop_front();
@@ -95,9 +98,10 @@ impl<F> Index<F> {
         self.points.get(after.saturating_sub(1)).copied()
     }
 
-    /// What to read to find the transactions from the last one at or before `first` on.
+    /// What to read to find the transactions from the last one at or before `first` on. Nothing, if the log begins later: whoever asks
+    /// takes what comes for what follows.
     pub(super) fn plan(&self, first: Position) -> Vec<Stretch<F>> {
-        let Some(start) = self.before(first) else { return Vec::new() };
+        let Some(start) = self.before(first).filter(|_| first >= self.base) else { return Vec::new() };
         let stretch = |(&number, held): (&u64, &Held<F>)| {
             let offset = if number == start.file { start.offset } else { HEAD };
             Stretch { number, file: Arc::clone(&held.file), offset, end: held.end }
@@ -116,7 +120,7 @@ mod tests {
 
     /// Files of ten records of 10 KiB each.
     fn index() -> Index<()> {
-        let mut index = Index::new();
+        let mut index = Index::new(at(0));
         for number in [1, 11, 21] {
             index.add_file(number, Arc::new(()));
             for record in 0..10 {
@@ -137,14 +141,16 @@ mod tests {
         assert_eq!(plan(&index, 0), [(1, 16), (11, 16), (21, 16)]);
         assert_eq!(plan(&index, 4), [(1, 16 + 2 * 10_240), (11, 16), (21, 16)]);
         assert_eq!(plan(&index, 30), [(21, 16 + 8 * 10_240)]);
-        assert_eq!(plan(&Index::new(), 3), []);
+        assert_eq!(plan(&Index::new(at(0)), 3), []);
     }
 
     #[test]
     fn what_was_cut_is_not_planned_for() {
         let mut index = index();
-        index.cut(11);
-        assert_eq!(plan(&index, 4), [(11, 16), (21, 16)]);
+        index.cut(11, at(10));
+        assert_eq!(plan(&index, 10), [(11, 16), (21, 16)]);
+        // What follows the fourth is not all there any more.
+        assert_eq!(plan(&index, 4), []);
         index.truncate(21);
         assert_eq!(plan(&index, 40), [(11, 16 + 8 * 10_240)]);
     }

@@ -35,9 +35,9 @@ impl<D: Disk> LogReader<D> {
     }
 
     /// The entries from zxid `first` to zxid `last` in order, beginning with the last one at or before `first`, or with the log's
-    /// first if there is none; cut short before `budget` bytes of data after `first` are exceeded, but not before the first entry
-    /// there: who asks on from the last entry of the answer always gets further. Empty if the log holds nothing in that range. What
-    /// [`consensus::Fetch`] asks for.
+    /// first if that is the very next; cut short before `budget` bytes of data after `first` are exceeded, but not before the first
+    /// entry there: who asks on from the last entry of the answer always gets further. Empty if the log holds nothing in that range,
+    /// or begins so late that something may be missing. What [`consensus::Fetch`] asks for.
     ///
     /// # Errors
     ///

@@ -186,7 +186,7 @@ impl<'a, D: Disk> Walk<'a, D> {
             snapshots,
             newest,
             files: Vec::new(),
-            index: Arc::new(Mutex::new(Index::new())),
+            index: Arc::new(Mutex::new(Index::new(newest))),
             base: newest,
             last: None,
             before: newest,
@@ -295,7 +295,7 @@ impl<'a, D: Disk> Walk<'a, D> {
     /// What was read so far does not count: the history begins after `base`.
     fn restart(&mut self, base: Position) {
         self.files.clear();
-        *self.index.lock().expect("the index is sound") = Index::new();
+        *self.index.lock().expect("the index is sound") = Index::new(base);
         self.tail.clear();
         self.bytes = 0;
         (self.base, self.before, self.last) = (base, base, None);
