@@ -38,9 +38,7 @@ impl Java {
 
     fn command(&self, class: &str) -> Command {
         let mut command = Command::new(&self.java);
-        command.args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
-        // For snappy, whose Java looks into the memory of buffers.
-        command.args(["--add-opens=java.base/java.nio=ALL-UNNAMED", "-cp", &self.classpath, class]);
+        command.args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &self.classpath, class]);
         command
     }
 
