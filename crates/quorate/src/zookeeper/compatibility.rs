@@ -20,3 +20,16 @@ pub(crate) fn key_table() -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_says_what_the_table_says() {
+        let page = include_str!("../../../../COMPATIBILITY.md");
+        for line in key_table().lines().filter(|line| !line.is_empty()) {
+            assert!(page.contains(line), "COMPATIBILITY.md lacks {line:?}; `cargo run -- key-table` prints what belongs there");
+        }
+    }
+}

@@ -16,7 +16,8 @@ pub(crate) fn read_write(number: i32, record: &Bytes, limit: usize) -> Option<Op
         opcode::CREATE_SESSION => reader.int().map(|timeout| Op::CreateSession { timeout }),
         opcode::CLOSE_SESSION => Ok(Op::CloseSession),
         opcode::MULTI => multi::read_writes(&mut reader),
-        opcode::RECONFIG => Ok(Op::Refused { op: number, error: ErrorCode::Unimplemented }),
+        // As a server without reconfigEnabled says it.
+        opcode::RECONFIG => Ok(Op::Refused { op: number, error: ErrorCode::ReconfigDisabled }),
         // A check stands in a multi only.
         opcode::CHECK => return None,
         _ => single(number, &mut reader)?,

@@ -3,7 +3,7 @@
 use super::super::value::{COUNT, Kind, SOME, UNLESS};
 use super::{Key, key};
 
-const SAME_LINK: &str = "other servers are reached at whichever of their addresses answers first";
+const SAME_LINK: &str = "the addresses of another server are tried in turn until one takes a connection";
 const DYNAMIC: &str = "the ensemble could change its members without this server, which would then count the wrong votes";
 const OBSERVER_MASTER: &str = "observers follow the leader itself, wherever the port is that this key names";
 
@@ -31,14 +31,16 @@ pub(super) const KEYS: &[Key] = &[
     key("syncEnabled", Kind::Bool, "true")
         .warned("an observer always writes its log and its snapshots, as with syncEnabled=true"),
     key("cnxTimeout", SOME, "5000"),
-    key("quorumCnxnTimeoutMs", UNLESS, "-1").warned("a server that connects has syncLimit ticks to say who it is, as with -1"),
+    key("quorumCnxnTimeoutMs", UNLESS, "-1")
+        .warned("a server that connects must say who it is within a bounded time, as it must with -1"),
     key("quorum.cnxn.threads.size", COUNT, "20").warned("connections of servers need no threads of their own here"),
     key("electionPortBindRetry", COUNT, "3")
         .warned("a port that is taken stops the start at once, so that whoever starts the server hears of it"),
     key("fastleader.minNotificationInterval", SOME, "200"),
     key("fastleader.maxNotificationInterval", SOME, "60000"),
-    key("observer.reconnectDelayMs", COUNT, "0").warned("an observer that lost its leader looks for another at once"),
-    key("observer.election.DelayMs", COUNT, "200").warned("an observer that lost its leader looks for another at once"),
+    key("observer.reconnectDelayMs", COUNT, "0").warned("an observer that found a leader connects to it at once, as by default"),
+    key("observer.election.DelayMs", COUNT, "200")
+        .warned("an observer that lost its leader waits up to 200 ms before it looks for another, as by default"),
     key("leader.maxTimeToWaitForEpoch", UNLESS, "-1").warned("a leader waits initLimit ticks for its epoch, as with -1"),
     key("leaderConnectDelayDuringRetryMs", COUNT, "100").warned("a learner tries its leader again after 100 ms, as by default"),
     key("testingonly.initialZxid", Kind::Text, "")
