@@ -12,7 +12,7 @@
 //!                                         snapshot.rs, restore.rs
 //! ```
 //!
-//! Everything is to be told from Apache ZooKeeper 3.9's by nobody: the numbers in a Stat, the order in which a request is found wrong,
+//! Nobody is to tell it from Apache ZooKeeper 3.9's tree: the numbers in a Stat, the order in which a request is found wrong,
 //! the digest of the tree. Where a rule acts, its Java class is named.
 //!
 //! [`Watches`] are not replicated: each server keeps those of its own clients, and feeds them the events of the transactions that it
