@@ -168,7 +168,7 @@ impl Election {
     fn on_called(self: &Rc<Election>, sid: i64, place: Option<HostPort>) {
         let mut peers = self.peers.borrow_mut();
         let strangers = peers.values().filter(|peer| !peer.configured).count();
-        if !peers.contains_key(&sid) && strangers >= STRANGERS_MAX {
+        if !peers.contains_key(&sid) && (strangers >= STRANGERS_MAX || place.is_none()) {
             return;
         }
         let peer = peers.entry(sid).or_default();
