@@ -54,10 +54,7 @@ impl Desk {
             if !is_next {
                 return;
             }
-            let Some(next) = connection.queue.pop_front() else { return };
-            if let Waiting::Here { bytes, .. } = &next {
-                connection.queue_bytes -= bytes;
-            }
+            let Some(next) = connection.next() else { return };
             self.outstanding -= 1;
             match (next, moment) {
                 (Waiting::Asked { xid, op, since, outcome: Some(outcome), .. }, _) => {

@@ -76,6 +76,10 @@ pub(super) struct Connection {
     pub(super) queue: VecDeque<Waiting>,
     /// Bytes of records in `queue`.
     pub(super) queue_bytes: usize,
+    /// Requests in `queue` that are answered from the tree.
+    pub(super) queued_reads: usize,
+    /// The next request in `input` has to wait for what is in `queue`, or for another connection's.
+    pub(super) is_stuck: bool,
     /// What it is told and was not taken by the socket yet.
     pub(super) output: BytesMut,
     /// Bytes of watch events among it.
@@ -106,6 +110,8 @@ impl Connection {
             input: BytesMut::new(),
             queue: VecDeque::new(),
             queue_bytes: 0,
+            queued_reads: 0,
+            is_stuck: false,
             output: BytesMut::new(),
             event_bytes: 0,
             kept_bytes: 0,
@@ -120,8 +126,31 @@ impl Connection {
     pub(super) fn wait(&mut self, waiting: Waiting) {
         if let Waiting::Here { bytes, .. } = &waiting {
             self.queue_bytes += bytes;
+            self.queued_reads += 1;
         }
         self.queue.push_back(waiting);
+    }
+
+    /// The oldest of them.
+    pub(super) fn next(&mut self) -> Option<Waiting> {
+        let next = self.queue.pop_front()?;
+        if let Waiting::Here { bytes, .. } = &next {
+            self.queue_bytes -= bytes;
+            self.queued_reads -= 1;
+        }
+        Some(next)
+    }
+
+    /// Nothing waits any more. Says how much did.
+    pub(super) fn wait_no_more(&mut self) -> usize {
+        self.queue_bytes = 0;
+        self.queued_reads = 0;
+        std::mem::take(&mut self.queue).len()
+    }
+
+    /// Whether something that is answered from the tree waits for its turn.
+    pub(super) fn has_reads_waiting(&self) -> bool {
+        self.queue_bytes > 0
     }
 
     /// Whether a session's end is on its way, asked for by this very client: it waits for the answer, and must not be let go before.

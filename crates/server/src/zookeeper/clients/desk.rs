@@ -294,8 +294,7 @@ impl Desk {
         debug!(address = %connection.address, session = format_args!("0x{:x}", connection.session), "connection is closed");
         connection.stage = Stage::Closing;
         connection.input = bytes::BytesMut::new();
-        connection.queue_bytes = 0;
-        let waiting = std::mem::take(&mut connection.queue).len();
+        let waiting = connection.wait_no_more();
         let session = connection.session;
         self.outstanding -= waiting;
         self.watches.forget(id);

@@ -31,6 +31,7 @@ impl Desk {
     pub(super) fn proceed(&mut self, moment: &Moment<'_>, id: ConnectionId) {
         let Some(connection) = self.get_mut(id).filter(|connection| !connection.input.is_empty()) else { return };
         let mut input = std::mem::take(&mut connection.input);
+        connection.is_stuck = false;
         let used = self.take(moment, id, &input);
         if let Some(connection) = self.get_mut(id).filter(|_| used < input.len()) {
             bytes::Buf::advance(&mut input, used);
@@ -75,12 +76,15 @@ impl Desk {
                 return bytes.len();
             }
             let Some(frame) = rest[4..].get(..within) else { return used };
-            self.count_received(id);
             if is_greeting {
                 self.greet(moment, id, frame);
             } else if !self.request(moment, id, frame) {
+                if let Some(connection) = self.get_mut(id) {
+                    connection.is_stuck = true;
+                }
                 return used;
             }
+            self.count_received(id);
             used += 4 + within;
         }
     }

@@ -1,6 +1,6 @@
 //! What a client asks for once it has a session.
 
-use super::connection::{ConnectionId, Waiting};
+use super::connection::{Connection, ConnectionId, Waiting};
 use super::desk::{Asked, Desk, Moment};
 use bytes::{Bytes, BytesMut};
 use tracing::{debug, warn};
@@ -13,7 +13,7 @@ use zookeeper::opcode;
 const NO_ZXID: i64 = -1;
 
 impl Desk {
-    /// Takes a request. False: it has to wait where it is, since another one of its name is still on its way.
+    /// Takes a request. False: it is a write that has to wait where it is.
     pub(super) fn request(&mut self, moment: &Moment<'_>, id: ConnectionId, frame: &[u8]) -> bool {
         let Some(connection) = self.get_mut(id) else { return true };
         connection.touched = true;
@@ -32,10 +32,17 @@ impl Desk {
             }
         };
         let Call { xid, op, request } = call;
-        let session = self.session_of(id);
-        if matches!(request, ClientRequest::Write(_)) && self.on_their_way.contains(&(session, xid)) {
-            self.held.insert((session, xid), id);
-            return false;
+        let Some(connection) = self.get(id) else { return true };
+        let session = connection.session;
+        if matches!(request, ClientRequest::Write(_)) {
+            // A session's reads do not see its own later writes; what was applied cannot be looked behind.
+            if connection.queued_reads > 0 {
+                return false;
+            }
+            if self.on_their_way.contains(&(session, xid)) {
+                self.held.insert((session, xid), id);
+                return false;
+            }
         }
         let Some(connection) = self.get_mut(id) else { return true };
         match request {

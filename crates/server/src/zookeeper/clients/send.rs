@@ -88,7 +88,7 @@ impl Desk {
             Stage::Closing => false,
             Stage::Greeting | Stage::Word => true,
             Stage::Opening => connection.input.len() < OUTPUT_BYTES_HIGH,
-            Stage::Open => !self.is_held(connection),
+            Stage::Open => !connection.is_stuck && !self.is_held(connection),
         }
     }
 

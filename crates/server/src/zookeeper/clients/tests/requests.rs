@@ -4,7 +4,7 @@ use super::*;
 use zookeeper::client::ClientRequest;
 
 #[test]
-fn a_sessions_reads_wait_for_its_own_earlier_writes() {
+fn a_session_sees_its_own_earlier_writes_and_not_its_later_ones() {
     let mut world = World::new();
     let id = world.client();
     world.call(id, &Call::read(1, get("/a"), false));
@@ -13,9 +13,13 @@ fn a_sessions_reads_wait_for_its_own_earlier_writes() {
     world.call(id, &Call::write(4, set("/a", "two")));
     world.call(id, &Call::read(5, get("/a"), false));
     assert_eq!(world.heard(id), ["1 error -101"], "what was asked before the write is answered at once");
+    assert_eq!(world.member.writes.borrow().len(), 1, "the second write waits for the read before it");
+    assert!(!world.desk.is_listening_to(id));
     world.turn();
-    // The writes were applied together: the first read sees both, which the order of one session allows.
-    assert_eq!(world.heard(id), ["2 ok", "3 two", "4 ok", "5 two"]);
+    assert_eq!(world.heard(id), ["2 ok", "3 one"]);
+    world.turn();
+    assert_eq!(world.heard(id), ["4 ok", "5 two"]);
+    assert!(world.desk.is_listening_to(id));
 }
 
 #[test]
