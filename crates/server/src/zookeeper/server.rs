@@ -89,9 +89,11 @@ async fn live<D: Disk>(data: D, log: D, config: Rc<Config>, stop: impl Future<Ou
             () = farewell(&core, &*clients) => Ok(()),
         },
     };
-    turns.abort();
-    // The turns hold the ways to the disk's threads until they are gone themselves.
-    let _ = turns.await;
+    if stopped.is_ok() {
+        turns.abort();
+        // The turns hold the ways to the disk's threads until they are gone themselves.
+        let _ = turns.await;
+    }
     Ok((stopped, threads))
 }
 
