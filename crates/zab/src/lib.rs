@@ -29,7 +29,7 @@
 //! | `follow`, `catch_up` | the learner: discovery; synchronization and broadcast |
 //! | `apply`, `tell` | what reaches the state machine; what is asked beside the log |
 //! | `history`, `disk` | the log's newest part; what is being written, and what waits for it |
-//! | `decision` | why it did what it did |
+//! | `decision`, `reason` | why it did what it did |
 //! | `invariant` | what is always true of one server |
 
 #![no_std]
@@ -53,6 +53,7 @@ mod lead;
 mod learner;
 mod message;
 mod mutant;
+mod reason;
 mod role;
 mod status;
 mod sync;
@@ -61,10 +62,11 @@ mod vote;
 mod watch;
 
 pub use config::{Config, Recovered};
-pub use decision::{Believed, Decision, Dismissal, Downfall, Leaving, Step, Sync};
+pub use decision::Decision;
 pub use message::{Message, Notification, Packet, State};
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
+pub use reason::{Believed, Dismissal, Downfall, Leaving, Step, Sync};
 pub use status::LearnerStatus;
 pub use vote::Vote;
 

@@ -1,17 +1,22 @@
 //! A little world: several servers, FIFO links that are lost as a whole, and disks that forget in a crash what was not synced.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
+mod durable;
+mod invariant;
+mod network;
 pub mod search;
 pub mod single;
 
 use bytes::Bytes;
 use consensus::{
-    Append, Chance, Configuration, Consensus as _, Entry, EntryKind, How, Input, Instant, Link, NodeId, Note, Output, Persist,
-    Position, Promise, ReadId, Snapshot,
+    Chance, Configuration, Consensus as _, Entry, EntryKind, How, Input, Instant, Link, NodeId, Note, Output, Persist, Position,
+    ReadId, Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use zab::{Config, Decision, Message, Packet, Recovered, Zab};
+use zab::{Config, Decision, Message, Packet, Zab};
+
+pub use durable::{Durable, State};
 
 pub type Out = Output<Message, Decision>;
 
@@ -29,70 +34,6 @@ pub fn millis(millis: u64) -> Duration {
 
 pub fn entry(epoch: u64, index: u64, data: &str) -> Entry {
     Entry { position: at(epoch, index), kind: EntryKind::Command, data: Bytes::copy_from_slice(data.as_bytes()) }
-}
-
-/// What a state machine holds: everything that was applied to it.
-pub type State = Vec<Entry>;
-
-/// What survives a crash.
-#[derive(Clone, Debug, Default)]
-pub struct Durable {
-    pub promise: Promise,
-    pub log: Vec<Entry>,
-    pub snapshot: (Position, State),
-    /// An empty database that may not be trusted.
-    pub untrusted: bool,
-}
-
-impl Durable {
-    /// A disk whose log holds these, in the epochs in which they were written.
-    pub fn with(current: u64, log: Vec<Entry>) -> Durable {
-        let promise = Promise { epoch: current, current, ..Promise::default() };
-        Durable { promise, log, ..Durable::default() }
-    }
-
-    pub fn last(&self) -> Position {
-        self.log.last().map_or(self.snapshot.0, |entry| entry.position.max(self.snapshot.0))
-    }
-
-    /// Everything, from the beginning.
-    pub fn history(&self) -> Vec<Entry> {
-        let (position, state) = &self.snapshot;
-        state.iter().chain(self.log.iter().filter(|entry| entry.position > *position)).cloned().collect()
-    }
-
-    fn recovered(&self, tail: usize) -> Recovered {
-        let after: Vec<Entry> = self.log.iter().filter(|entry| entry.position > self.snapshot.0).cloned().collect();
-        let tail = after[after.len().saturating_sub(tail)..].to_vec();
-        let before = match tail.first() {
-            None => self.last(),
-            Some(first) => {
-                let earlier = self.log.iter().map(|entry| entry.position).filter(|&position| position < first.position);
-                earlier.max().map_or(self.snapshot.0, |position| position.max(self.snapshot.0))
-            }
-        };
-        let trusted = !self.untrusted;
-        Recovered { promise: self.promise, snapshot: self.snapshot.0, last: self.last(), tail, before, trusted }
-    }
-
-    fn write(&mut self, persist: &Persist) {
-        // The log comes before the promise; a crash may come between, see `tear`.
-        if let Some(append) = &persist.append {
-            self.append(append, append.entries.len());
-        }
-        if let Some(promise) = persist.promise {
-            assert!(promise.epoch >= self.promise.epoch, "acceptedEpoch went back");
-            assert!(promise.current >= self.promise.current, "currentEpoch went back");
-            self.promise = promise;
-        }
-    }
-
-    fn append(&mut self, append: &Append, count: usize) {
-        self.log.retain(|entry| entry.position <= append.after);
-        assert!(append.after <= self.last() || append.entries.is_empty(), "a gap in the log: {append:?} after {}", self.last());
-        assert_eq!(self.last(), append.after, "the log does not end where it is to be continued");
-        self.log.extend(append.entries[..count].iter().cloned());
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -228,27 +169,6 @@ impl World {
         }
     }
 
-    /// A connection ends; `left` is the side that hears of it.
-    fn close(&mut self, learner: NodeId, leader: NodeId, left: NodeId) {
-        let Some(mut conn) = self.conns.remove(&(learner, leader)) else { return };
-        let queue = if left == leader { &mut conn.to_leader } else { &mut conn.to_learner };
-        // What was on the way may arrive, or not.
-        let kept = self.chance.below(queue.len() as u64 + 1) as usize;
-        let items: Vec<Item> = queue.drain(..kept).collect();
-        if left == leader && !conn.known && items.is_empty() {
-            return;
-        }
-        let peer = if left == leader { learner } else { leader };
-        if left == leader && !conn.known {
-            self.step(left, Input::Connected { peer, link: Link::Quorum, incarnation: 0 });
-        }
-        for item in items {
-            self.deliver_item(peer, left, item);
-        }
-        let how = if self.nodes.contains_key(&peer) { How::Lost } else { How::Refused };
-        self.step(left, Input::Disconnected { peer, link: Link::Quorum, how });
-    }
-
     fn say(&self, what: impl FnOnce() -> String) {
         if self.trace {
             println!("{} {}", self.now, what());
@@ -374,93 +294,8 @@ impl World {
         }
     }
 
-    /// What a packet promises is on disk when it leaves.
-    fn check_promises(&self, node: NodeId, packet: &Packet) {
-        let disk = &self.disks[&node];
-        let kept = match *packet {
-            Packet::LeaderInfo { epoch } => disk.promise.epoch >= epoch,
-            Packet::AckEpoch { .. } => disk.promise.epoch >= self.nodes[&node].zab.accepted_epoch(),
-            Packet::Ack { position } if position.index == 0 => disk.promise.current >= position.epoch,
-            Packet::Ack { position } => disk.last() >= position,
-            _ => true,
-        };
-        assert!(kept, "{}: {node} says {packet:?} before it is on its disk", self.label);
-    }
-
     pub fn node(&mut self, node: NodeId) -> &mut Node {
         self.nodes.get_mut(&node).expect("it runs")
-    }
-
-    /// The connection over which `from` speaks to `to`.
-    fn conn_of(&self, from: NodeId, to: NodeId) -> Option<(NodeId, NodeId)> {
-        [(from, to), (to, from)].into_iter().find(|pair| self.conns.contains_key(pair))
-    }
-
-    fn put(&mut self, from: NodeId, to: NodeId, item: Item) {
-        let Some(pair) = self.conn_of(from, to) else { return };
-        let conn = self.conns.get_mut(&pair).expect("found a moment ago");
-        if pair.0 == from { conn.to_leader.push_back(item) } else { conn.to_learner.push_back(item) }
-    }
-
-    /// `node` closes a connection: the other side reads what is on the way, and then its end.
-    fn drop_conn(&mut self, learner: NodeId, leader: NodeId) {
-        if let Some(conn) = self.conns.remove(&(learner, leader)) {
-            // Kept under a name that nobody speaks over, until its end has been read.
-            for (side, known) in [(leader, conn.known), (learner, true)] {
-                let peer = if side == leader { learner } else { leader };
-                if known && let Some(node) = self.nodes.get_mut(&side) {
-                    node.owed.push_back(Input::Disconnected { peer, link: Link::Quorum, how: How::Lost });
-                }
-            }
-        }
-    }
-
-    /// A link breaks on both sides.
-    pub fn break_links(&mut self, a: NodeId, b: NodeId) {
-        self.drop_conn(a, b);
-        self.drop_conn(b, a);
-    }
-
-    fn deliver_item(&mut self, from: NodeId, to: NodeId, item: Item) {
-        match item {
-            Item::Packet(packet) => self.step(to, Input::Receive { from, message: Message::Packet(packet) }),
-            Item::Snapshot(position, state) => {
-                self.node(to).arrived = Some((position, state));
-                let message = Message::Packet(Packet::Snapshot { position });
-                self.step(to, Input::SnapshotArrived { from, message });
-            }
-            Item::Close => {}
-        }
-    }
-
-    /// Delivers one packet over one link.
-    pub fn deliver(&mut self, learner: NodeId, leader: NodeId, to_leader: bool) -> bool {
-        // Nothing overtakes what a side is owed about this link.
-        let (from, to) = if to_leader { (learner, leader) } else { (leader, learner) };
-        let about = |input: &Input<Message>| match input {
-            Input::Connected { peer, link: Link::Quorum, .. } | Input::Disconnected { peer, link: Link::Quorum, .. } => {
-                *peer == from
-            }
-            _ => false,
-        };
-        if !self.nodes.contains_key(&to) || self.nodes[&to].owed.iter().any(about) {
-            return false;
-        }
-        let Some(conn) = self.conns.get_mut(&(learner, leader)) else { return false };
-        let queue = if to_leader { &mut conn.to_leader } else { &mut conn.to_learner };
-        let Some(item) = queue.pop_front() else { return false };
-        if to_leader && !conn.known {
-            conn.known = true;
-            self.step(to, Input::Connected { peer: from, link: Link::Quorum, incarnation: 0 });
-        }
-        self.deliver_item(from, to, item);
-        true
-    }
-
-    pub fn deliver_election(&mut self, from: NodeId, to: NodeId) -> bool {
-        let Some(message) = self.elections.get_mut(&(from, to)).and_then(VecDeque::pop_front) else { return false };
-        self.step(to, Input::Receive { from, message });
-        true
     }
 
     /// One write of a server reaches its disk; with none left, what was to be installed is.
@@ -609,60 +444,5 @@ impl World {
             )
         };
         self.nodes.iter().map(one).collect()
-    }
-
-    /// The whole history of a server: what its disk holds once all that was asked for is written.
-    fn history_of(&self, node: NodeId) -> Vec<Entry> {
-        let mut disk = self.disks[&node].clone();
-        for persist in &self.nodes[&node].writes {
-            disk.write(persist);
-        }
-        disk.history()
-    }
-
-    /// The invariants of one server against what is known of all.
-    fn observe(&mut self, node: NodeId) {
-        let Some(state) = self.nodes.get(&node) else { return };
-        let zab = &state.zab;
-        if let Some(epoch) = zab.established() {
-            // One established leader an epoch, ever.
-            let first = *self.leaders.entry(epoch).or_insert(node);
-            assert_eq!(first, node, "{}: epoch {epoch} has two leaders", self.label);
-            let committed = zab.committed();
-            if self.ghost.last().is_none_or(|last| last.position < committed) {
-                let history = self.history_of(node);
-                let committed: Vec<Entry> = history.into_iter().filter(|entry| entry.position <= committed).collect();
-                self.extend_ghost(node, &committed);
-            }
-        }
-        // What a server serves from is a prefix of what is committed.
-        let state = &self.nodes[&node];
-        if state.zab.serving() {
-            let known = self.ghost.len().min(state.machine.len());
-            assert_eq!(
-                state.machine.last(),
-                state.machine.len().checked_sub(1).and_then(|last| self.ghost.get(last)),
-                "{}: {node} serves what was not committed ({known})",
-                self.label
-            );
-        }
-    }
-
-    fn extend_ghost(&mut self, node: NodeId, committed: &[Entry]) {
-        assert!(
-            committed.len() >= self.ghost.len() && committed[..self.ghost.len()] == self.ghost[..],
-            "{}: {node} has lost or changed what was committed:\n{:?}\n{:?}",
-            self.label,
-            committed.iter().map(|entry| entry.position).collect::<Vec<_>>(),
-            self.ghost.iter().map(|entry| entry.position).collect::<Vec<_>>()
-        );
-        self.ghost.extend_from_slice(&committed[self.ghost.len()..]);
-    }
-
-    /// Everybody holds the same, and all of it.
-    pub fn assert_all_equal(&self) {
-        for (node, state) in &self.nodes {
-            assert_eq!(state.machine, self.ghost, "{}: {node} differs", self.label);
-        }
     }
 }
