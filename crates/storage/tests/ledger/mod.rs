@@ -86,7 +86,7 @@ pub(crate) fn log_lines<D: Disk>(store: &Store<D>, budget: usize) -> Vec<Line> {
     let reader = store.log.reader();
     let mut all: Vec<Line> = Vec::new();
     loop {
-        let first = all.last().map_or(0, |line| line.0.zxid());
+        let first = all.last().map_or(store.log.base(), |line| line.0).zxid();
         let read = reader.read(first, u64::MAX, budget).unwrap();
         let news: Vec<Line> = read.iter().map(line).filter(|line| all.last().is_none_or(|last| last < line)).collect();
         if let (Some(last), Some(first)) = (all.last(), read.first()) {
