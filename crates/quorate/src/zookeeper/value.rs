@@ -62,9 +62,14 @@ pub(super) fn truth(text: &str) -> Option<bool> {
     }
 }
 
-/// What Java's `Long.parseLong` takes.
+/// What Java's `Long.parseLong` takes, and what `Integer.getInteger` takes besides for system properties: `0xfffff`.
 pub(super) fn whole(text: &str) -> Option<i64> {
-    text.parse().ok()
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        // Rust would take a sign here.
+        Some(digits) if digits.starts_with(['+', '-']) => None,
+        Some(digits) => i64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +80,7 @@ mod tests {
     fn a_fault_says_what_would_be_right() {
         assert_eq!(PORT.fault_in("2181"), None);
         assert_eq!(PORT.fault_in("70000").as_deref(), Some("a whole number from 0 to 65535"));
+        assert_eq!((whole("0xfffff"), whole("0x-1"), whole("-7")), (Some(1_048_575), None, Some(-7)));
         assert_eq!(LONG.fault_in("1k").as_deref(), Some("a whole number"));
         assert_eq!(Kind::Bool.fault_in("TRUE"), None);
         assert_eq!(Kind::Bool.fault_in("yes").as_deref(), Some("true or false"));
