@@ -190,7 +190,7 @@ impl Board {
     fn sentence(&self, member: usize, text: &str) -> String {
         // A ZooKeeper server's id is a small number, which may mean anything in a sentence.
         if self.flavor == Flavor::Zookeeper {
-            return format!("{} (server {}) {text}", self.members[member].name, self.members[member].id);
+            return format!("{} (server {}): {text}", self.members[member].name, self.members[member].id);
         }
         let mut sentence = format!("{} {text}", self.members[member].name);
         for member in self.members.iter().filter(|member| !member.id.is_empty()) {
