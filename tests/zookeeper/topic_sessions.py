@@ -41,6 +41,7 @@ def moves(t):
     wrong = t.connect("wrong password", server=last, session=a.session, password=b"x" * 16)
     if wrong is not None:
         wrong.tell_end() if wrong.session else wrong.drop()
+    a.reopen()  # Java ends the connection of a session whose password somebody else has guessed wrong
     a.tell("still there", EXISTS, watched("/moving"))
     b = t.connect("a, elsewhere", server=last, session=a.session, password=a.password)
     b.tell("its ephemeral", SYNC, text("/moving"))

@@ -31,7 +31,7 @@ class Transcript:
     def zxid(self, value):
         if value in (0, -1):
             return str(value)
-        return f"{value - self.base:+}" if value >> 32 == self.base >> 32 else f"0x{value:x}"
+        return f"{value - self.base:+}" if value >= self.base else "before"
 
     def owner(self, value):
         return self.names.get(value, "0" if value == 0 else hex(value & (1 << 64) - 1))

@@ -1,7 +1,7 @@
 //! Requests: a header, then the record of the operation.
 
 use crate::jute::{Reader, Writer};
-use crate::operation::{number_of, number_of_query, read_query, read_write, write_query, write_write};
+use crate::operation::{number_of, number_of_query, read_query, try_write, write_query, write_write};
 use crate::{Malformed, opcode};
 use bytes::{Bytes, BytesMut};
 use znodes::{AddMode, ErrorCode, Op, ReadOp, Renewal, WatcherType};
@@ -20,7 +20,7 @@ pub struct Call {
 /// What a client asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClientRequest {
-    /// A write, closeSession among them. One whose record made no sense is [`Op::Refused`], which is answered through the log.
+    /// A write, closeSession among them. One that is [`Op::Refused`] is answered through the log.
     Write(Op),
     /// A read.
     Read {
@@ -68,7 +68,7 @@ pub enum ClientRequest {
     },
     /// reconfig.
     Reconfig(Reconfig),
-    /// A read that makes no sense, or an operation that does not exist: it is answered with this, in its turn, by whoever was asked.
+    /// A request whose record makes no sense, or an operation that does not exist: it is answered with this, in its turn, by whoever was asked.
     Refused(ErrorCode),
 }
 
@@ -168,11 +168,11 @@ fn answerable(op: i32, mut reader: Reader<'_>, limit: usize) -> ClientRequest {
         opcode::CREATE_SESSION | opcode::DELETE_CONTAINER => Ok(ClientRequest::Refused(ErrorCode::Unimplemented)),
         _ => match read_query(op, &mut reader) {
             Some(query) => query.map(|(op, watch)| ClientRequest::Read { op, watch }),
-            None => Ok(match read_write(op, &reader.rest(), limit) {
-                Some(op) => ClientRequest::Write(op),
+            None => match try_write(op, &reader.rest(), limit) {
+                Some(op) => op.map(ClientRequest::Write),
                 // Java: UnimplementedRequestProcessor.
-                None => ClientRequest::Refused(ErrorCode::Unimplemented),
-            }),
+                None => Ok(ClientRequest::Refused(ErrorCode::Unimplemented)),
+            },
         },
     };
     // Java: FinalRequestProcessor, which answers so whatever goes wrong.

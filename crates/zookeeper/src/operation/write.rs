@@ -6,13 +6,19 @@ use crate::opcode;
 use bytes::Bytes;
 use znodes::{CreateMode, ErrorCode, Op};
 
-/// The write `number`, whose record is `record`. `None` if there is no such write.
+/// The write `number` that another server forwards, whose record is `record`. `None` if there is no such write.
 ///
 /// Where the record does not make sense the operation is [`Op::Refused`]: it is answered through the log, as Java does (a transaction
 /// of type error is made of it in `PrepRequestProcessor.pRequestHelper`).
 pub(crate) fn read_write(number: i32, record: &Bytes, limit: usize) -> Option<Op> {
+    let read = try_write(number, record, limit)?;
+    Some(read.unwrap_or_else(|_| Op::Refused { op: number, error: refusal(record) }))
+}
+
+/// The write `number`, whose record is `record`. `None` if there is no such write.
+pub(crate) fn try_write(number: i32, record: &Bytes, limit: usize) -> Option<Read<Op>> {
     let mut reader = Reader::new(record, limit);
-    let read = match number {
+    Some(match number {
         opcode::CREATE_SESSION => reader.int().map(|timeout| Op::CreateSession { timeout }),
         opcode::CLOSE_SESSION => Ok(Op::CloseSession),
         opcode::MULTI => multi::read_writes(&mut reader),
@@ -21,8 +27,7 @@ pub(crate) fn read_write(number: i32, record: &Bytes, limit: usize) -> Option<Op
         // A check stands in a multi only.
         opcode::CHECK => return None,
         _ => single(number, &mut reader)?,
-    };
-    Some(read.unwrap_or_else(|_| Op::Refused { op: number, error: refusal(record) }))
+    })
 }
 
 /// An operation that may stand alone and in a multi. `None` if there is no such write.

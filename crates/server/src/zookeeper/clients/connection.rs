@@ -148,11 +148,6 @@ impl Connection {
         std::mem::take(&mut self.queue).len()
     }
 
-    /// Whether something that is answered from the tree waits for its turn.
-    pub(super) fn has_reads_waiting(&self) -> bool {
-        self.queue_bytes > 0
-    }
-
     /// Whether a session's end is on its way, asked for by this very client: it waits for the answer, and must not be let go before.
     pub(super) fn is_closing_session(&self) -> bool {
         self.queue.iter().any(|waiting| matches!(waiting, Waiting::Asked { op: zookeeper::opcode::CLOSE_SESSION, .. }))

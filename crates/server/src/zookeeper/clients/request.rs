@@ -1,6 +1,6 @@
 //! What a client asks for once it has a session.
 
-use super::connection::{Connection, ConnectionId, Waiting};
+use super::connection::{ConnectionId, Waiting};
 use super::desk::{Asked, Desk, Moment};
 use bytes::{Bytes, BytesMut};
 use tracing::{debug, warn};
