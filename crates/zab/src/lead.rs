@@ -172,6 +172,7 @@ impl Zab {
         let Is::Leading(leading) = &mut self.is else { return };
         let (Some(learner), Some(until)) = (leading.learners.get_mut(&to), leading.own_accepted) else { return };
         learner.stage = Stage::AckEpoch;
+        learner.heard = self.now;
         self.send_after(until, to, Packet::LeaderInfo { epoch });
     }
 

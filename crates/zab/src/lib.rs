@@ -91,6 +91,9 @@ const EPOCH_MAX: u64 = i32::MAX as u64;
 /// Each election moves the epoch on by little. Whoever is so far ahead is not believed.
 const EPOCH_LEAP_MAX: u64 = 1 << 24;
 
+/// One thing leads to another within a step, but limits of no time at all would lead on without end.
+const SETTLE_MAX: usize = 16;
+
 /// One server's part in the election and in Zab.
 #[derive(Clone, Debug)]
 pub struct Zab {
@@ -413,7 +416,10 @@ impl Zab {
     fn settle(&mut self) {
         // What just began may have been due for long: whoever is elected while its disk hangs cannot lead.
         self.consider_voters_who_look();
-        while self.deadline() <= self.now {
+        for _ in 0..SETTLE_MAX {
+            if self.deadline() > self.now {
+                break;
+            }
             self.on_time();
         }
         self.advance_apply();
