@@ -23,7 +23,7 @@ use consensus::{How, Link, NodeId};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
@@ -33,6 +33,8 @@ use zookeeper::config::{Address, HostPort, Server};
 
 /// So many servers that nobody has configured may have a say at a time.
 const STRANGERS_MAX: usize = 32;
+/// Who closes connections sooner than this is not called again before there is something to say.
+const STOOD_FOR_A_WHILE: Duration = Duration::from_secs(1);
 /// So many connections may be without a greeting at a time.
 const UNGREETED_MAX: usize = 64;
 
@@ -67,6 +69,7 @@ struct Peer {
 
 struct Connection {
     id: ConnectionId,
+    since: Instant,
     task: AbortHandle,
 }
 
@@ -108,6 +111,13 @@ impl Election {
             drop(peers);
             self.dial(to);
         }
+    }
+
+    /// Whether this is the connection to a peer.
+    pub(crate) fn stands(&self, peer: NodeId, connection: ConnectionId) -> bool {
+        let peers = self.peers.borrow();
+        let current = peers.get(&(peer.0 as i64)).and_then(|peer| peer.connection.as_ref());
+        current.is_some_and(|current| current.id == connection)
     }
 
     /// Opens a connection, unless one is on its way to be opened.
@@ -158,7 +168,7 @@ impl Election {
         }
         let stranger = !peer.configured;
         let task = spawn_local(connection::converse(self.clone(), sid, stranger, id, stream, unread, wake)).abort_handle();
-        if let Some(earlier) = peer.connection.replace(Connection { id, task }) {
+        if let Some(earlier) = peer.connection.replace(Connection { id, since: Instant::now(), task }) {
             earlier.task.abort();
         }
     }
@@ -203,18 +213,20 @@ impl Election {
         (1..).map(|number: i64| -number).find(|sid| !peers.contains_key(sid)).expect("there are few strangers")
     }
 
-    /// A connection has ended.
-    fn on_end(&self, sid: i64, connection: ConnectionId, why: &std::io::Error) {
+    /// A connection has ended. If it stood for a while its server is called again at once: a process that died is found out by that
+    /// (nobody listens any more), and need not be waited for in the election that may be going on.
+    fn on_end(self: &Rc<Election>, sid: i64, connection: ConnectionId, why: &std::io::Error) {
         debug!(sid, %why, "a connection for elections has ended");
         let mut peers = self.peers.borrow_mut();
         let Some(peer) = peers.get_mut(&sid) else { return };
-        if peer.connection.as_ref().is_none_or(|current| current.id != connection) {
-            return;
-        }
-        peer.connection = None;
+        let Some(ended) = peer.connection.take_if(|current| current.id == connection) else { return };
         if peer.configured {
             let (peer, link) = (node(sid), Link::Election);
             self.inbox.put(PeerEvent::Ended { peer, link, connection, how: How::Lost });
+            drop(peers);
+            if ended.since.elapsed() >= STOOD_FOR_A_WHILE {
+                self.dial(sid);
+            }
         } else {
             peers.remove(&sid);
         }
