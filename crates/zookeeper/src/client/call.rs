@@ -169,6 +169,10 @@ fn answerable(op: i32, mut reader: Reader<'_>, limit: usize) -> ClientRequest {
         _ => match read_query(op, &mut reader) {
             Some(query) => query.map(|(op, watch)| ClientRequest::Read { op, watch }),
             None => match try_write(op, &reader.rest(), limit) {
+                // A multi has its zxid before it is read (Java: PrepRequestProcessor).
+                Some(Err(_)) if op == opcode::MULTI => {
+                    Ok(ClientRequest::Write(Op::Refused { op, error: ErrorCode::MarshallingError }))
+                }
                 Some(op) => op.map(ClientRequest::Write),
                 // Java: UnimplementedRequestProcessor.
                 None => Ok(ClientRequest::Refused(ErrorCode::Unimplemented)),

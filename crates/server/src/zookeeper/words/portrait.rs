@@ -64,6 +64,10 @@ pub(crate) fn gauges(front: &Front) -> Gauges {
         ("min_client_response_size", Gauge::Whole(least)),
         ("max_client_response_size", Gauge::Whole(greatest)),
         ("auth_failed_count", whole(totals.auth_failed)),
+        // Of connections with TLS, and of others where both are let in.
+        ("outstanding_tls_handshake", Gauge::Whole(0)),
+        ("non_mtls_remote_conn_count", Gauge::Whole(0)),
+        ("non_mtls_local_conn_count", Gauge::Whole(0)),
         ("digest_mismatches", whole(tree.digest_mismatches().0)),
     ];
     let mode = core.mode();
