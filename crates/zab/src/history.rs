@@ -29,9 +29,15 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// The window with which a server starts. Where the log begins in the middle of an epoch, or has a gap that only a snapshot
+    /// covers, the window begins after it.
     pub(crate) fn new(before: Position, tail: Vec<Entry>) -> History {
         let mut history = History { before, window: VecDeque::new(), bytes_before: 0 };
         for entry in tail {
+            let Position { epoch, index } = entry.position;
+            if !follows(history.last(), entry.position) {
+                history.reset(Position::new(epoch, index.saturating_sub(1)));
+            }
             history.push(entry);
         }
         history
@@ -128,6 +134,14 @@ mod tests {
         assert!(follows(at(4, 7), at(4, 8)) && follows(at(4, 7), at(6, 1)) && follows(at(4, 0), at(4, 1)));
         assert!(!follows(at(4, 7), at(4, 9)) && !follows(at(4, 7), at(5, 2)) && !follows(at(4, 7), at(3, 1)));
         assert!(!follows(at(4, 7), at(5, 0)) && !follows(at(4, 7), at(4, 7)));
+    }
+
+    #[test]
+    fn a_window_begins_after_a_gap() {
+        let history = History::new(Position::ZERO, vec![entry(2, 5), entry(2, 6)]);
+        assert_eq!((history.before(), history.last()), (Position::new(2, 4), Position::new(2, 6)));
+        let history = History::new(Position::new(1, 3), vec![entry(1, 4), entry(2, 5)]);
+        assert_eq!((history.before(), history.last()), (Position::new(2, 4), Position::new(2, 5)));
     }
 
     #[test]
