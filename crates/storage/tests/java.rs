@@ -51,7 +51,7 @@ fn tree(store: &Store<RealDisk>) -> Tree {
 fn apply(tree: &mut Tree, entry: &Entry) {
     let txn = ::zookeeper::txn::decode(&entry.data).unwrap();
     assert_eq!(::zookeeper::txn::encode(&txn), entry.data, "nothing is lost by reading");
-    tree.apply(entry.position, txn, &mut Vec::new());
+    let _answer = tree.apply(entry.position, txn, &mut Vec::new());
 }
 
 /// All paths of a tree, as `ls -R /` prints them, without those that servers keep for themselves.
