@@ -20,6 +20,13 @@ const FULL: Counts = Counts { seeds: 2000, kills: 20 };
 /// Optimized and with every assertion on: the whole of it is built once, and real processes are timed as users would see them.
 const PROFILE: [&str; 2] = ["--profile", "proof"];
 
+/// The clusters that are simulated.
+const CLUSTERS: [&[&str]; 3] = [
+    &["--protocol", "raft", "--members", "5"],
+    &["--protocol", "zab", "--members", "5"],
+    &["--protocol", "zab", "--members", "3", "--observers", "2"],
+];
+
 /// Every test, each as often as it likes; `more` goes to `cargo test`.
 pub(crate) fn test(more: &[String]) -> Result<(), String> {
     fetch_peers()?;
@@ -62,8 +69,12 @@ fn counted(counts: &Counts) -> Result<(), String> {
     run(tests.args(PROFILE).args(["--workspace", "--no-fail-fast"]))?;
     mutants()?;
     let seeds = format!("1..{}", counts.seeds);
-    let sim = ["sim", "--protocol", "raft", "--members", "5", "--seeds", &seeds];
-    run(cargo("run").args(PROFILE).args(["--package", "quorate", "--quiet", "--"]).args(sim))
+    for cluster in CLUSTERS {
+        let mut sim = cargo("run");
+        sim.args(PROFILE).args(["--package", "quorate", "--quiet", "--", "sim", "--seeds", &seeds]);
+        run(sim.args(cluster))?;
+    }
+    Ok(())
 }
 
 /// The proof of the prover: bugs put back behind a feature that no build of the product enables must be found. They are built

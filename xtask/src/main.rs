@@ -18,7 +18,7 @@ usage: cargo xtask <command>
   test     build everything and run every test, with the original servers and clients where they can be fetched
   ci       what must hold before a change goes in: format, lints, tidy, tests, some hundred simulated seeds,
            each fuzz target for some seconds
-  prove    the same with every count in full: 2,000 simulated seeds of five members, 20 kills of everything
+  prove    the same with every count in full: 2,000 simulated seeds of each cluster, 20 kills of everything
   fuzz     run each fuzz target for QUORATE_FUZZ_SECONDS (10)
   bench    measure ours beside the originals and write the comparison into docs/; takes some minutes
   fix      format, and apply what clippy can fix by itself

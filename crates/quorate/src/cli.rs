@@ -219,7 +219,7 @@ pub(crate) struct Dev {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Sim {
-    /// Which protocol
+    /// Which protocol: raft or zab
     #[arg(long, default_value = "raft")]
     pub(crate) protocol: String,
     /// Many seeds: 1..2000 has both ends
@@ -228,16 +228,19 @@ pub(crate) struct Sim {
     /// One seed
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// How many members
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=64))]
+    /// How many members that vote
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=48))]
     pub(crate) members: u8,
+    /// How many more that only follow (zab)
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub(crate) observers: u8,
     /// How long the chaos lasts, in simulated seconds
     #[arg(long, default_value_t = 60)]
     pub(crate) seconds: u64,
     /// Print the run in plain words; the same seed prints the same
     #[arg(long, requires = "seed")]
     pub(crate) trace: bool,
-    /// Switch mechanisms off, to see the harm: prevote, check-quorum, lease, early-election, lease-reads
+    /// Switch mechanisms off, to see the harm: prevote, check-quorum, lease, early-election, lease-reads; zab: early-finalize
     #[arg(long, value_delimiter = ',')]
     pub(crate) off: Vec<String>,
 }

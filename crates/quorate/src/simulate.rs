@@ -1,7 +1,7 @@
 //! `quorate sim`: simulated clusters by seed.
 
 use crate::cli;
-use sim::SimOptions;
+use sim::{Protocol, SimOptions};
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
@@ -22,10 +22,15 @@ pub(crate) fn run(options: &cli::Sim) -> ExitCode {
 }
 
 fn settings(options: &cli::Sim, seed: u64) -> Result<SimOptions, String> {
+    let protocol = options.protocol.parse().map_err(|unknown| format!("--protocol: {unknown}"))?;
+    if options.observers > 0 && protocol == Protocol::Raft {
+        return Err("--observers: there are some in Zab only; with Raft all members vote here".into());
+    }
     let off = options.off.iter().map(|name| name.parse().map_err(|unknown| format!("--off: {unknown}")));
     Ok(SimOptions {
-        protocol: options.protocol.parse().map_err(|unknown| format!("--protocol: {unknown}"))?,
+        protocol,
         members: usize::from(options.members),
+        observers: usize::from(options.observers),
         seconds: options.seconds,
         off: off.collect::<Result<Vec<_>, String>>()?,
         trace: options.trace,
@@ -76,5 +81,12 @@ mod tests {
         assert_eq!(off, [sim::Mechanism::PreVote, sim::Mechanism::Lease]);
         let unknown = settings(&options("--seed 1 --off gravity"), 1).expect_err("nobody can");
         assert!(unknown.contains("gravity") && unknown.contains("check-quorum"), "{unknown}");
+    }
+
+    #[test]
+    fn only_zab_has_observers() {
+        let zab = settings(&options("--seed 1 --protocol zab --members 3 --observers 2"), 1).expect("it is fine");
+        assert_eq!((zab.protocol, zab.members, zab.observers), (Protocol::Zab, 3, 2));
+        assert!(settings(&options("--seed 1 --observers 2"), 1).is_err());
     }
 }

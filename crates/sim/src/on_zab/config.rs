@@ -27,10 +27,10 @@ pub(super) fn draw(options: &SimOptions, chance: &mut Chance) -> Config {
     zab.notification_interval_max = Duration::from_millis([800, 1_600][chance.below(2) as usize]);
     zab.early_finalize = options.is_on(crate::Mechanism::EarlyFinalize) && chance.one_in(1, 2);
     zab.history_bytes_max = [32 << 20, 16 << 10, 1 << 10][chance.below(3) as usize];
-    zab.fetch_bytes_max = [1 << 20, 2 << 10][chance.below(2) as usize];
+    zab.fetch_bytes_max = [1 << 20, 8 << 10][chance.below(2) as usize];
     zab.inflight_bytes_max = [128 << 20, 256 << 10][chance.below(2) as usize];
     zab.uncommitted_bytes_max = [64 << 20, 32 << 10][chance.below(2) as usize];
-    zab.apply_bytes_max = [1 << 20, 2 << 10][chance.below(2) as usize];
+    zab.apply_bytes_max = [1 << 20, 16 << 10][chance.below(2) as usize];
     // In some seeds the counter of an epoch's transactions soon runs over.
     zab.epoch_entries_max = [zab.epoch_entries_max, zab.epoch_entries_max, 40, 600][chance.below(4) as usize];
     #[cfg(feature = "mutants")]
