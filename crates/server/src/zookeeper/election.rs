@@ -113,13 +113,6 @@ impl Election {
         }
     }
 
-    /// Whether this is the connection to a peer.
-    pub(crate) fn stands(&self, peer: NodeId, connection: ConnectionId) -> bool {
-        let peers = self.peers.borrow();
-        let current = peers.get(&(peer.0 as i64)).and_then(|peer| peer.connection.as_ref());
-        current.is_some_and(|current| current.id == connection)
-    }
-
     /// Opens a connection, unless one is on its way to be opened.
     fn dial(self: &Rc<Election>, to: i64) {
         let mut peers = self.peers.borrow_mut();

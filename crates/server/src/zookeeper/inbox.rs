@@ -60,6 +60,11 @@ impl Inbox {
         ConnectionId(self.connections.get())
     }
 
+    /// The connection that was named last.
+    pub(crate) fn newest(&self) -> ConnectionId {
+        ConnectionId(self.connections.get())
+    }
+
     /// Hands an event over. Whether the member still runs is nothing that a connection could act on.
     pub(crate) fn put(&self, event: PeerEvent) {
         let _ = self.events.send(event);

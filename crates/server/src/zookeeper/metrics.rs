@@ -66,8 +66,6 @@ numbers! {
         large_requests_rejected,
         /// How often this server looked for a leader.
         looking_count,
-        /// Learners that were brought up to date by what they lacked.
-        diff_count,
         /// Learners that were sent a snapshot.
         snap_count,
         /// Transactions that this leader has committed.
@@ -78,28 +76,14 @@ numbers! {
         learner_proposal_received_count,
         /// Commits that this learner has received.
         learner_commit_received_count,
-        /// Sessions that this leader let expire.
-        stale_sessions_expired,
-        /// Times that a tree's digest was not what the leader said.
-        digest_mismatches_count,
-        /// Snapshots that failed.
-        snapshot_error_count,
-        /// Learners' clients that came with a session of theirs.
-        revalidate_count,
     }
     summaries {
         /// Milliseconds that a sync of the log takes.
         fsynctime,
         /// Milliseconds that a snapshot takes.
         snapshottime,
-        /// Milliseconds that reading the data folder took.
-        dbinittime,
         /// Milliseconds that an election takes.
         election_time,
-        /// Milliseconds that a follower takes to synchronize.
-        follower_sync_time,
-        /// Milliseconds that an observer takes to synchronize.
-        observer_sync_time,
         /// Milliseconds without a leader.
         unavailable_time,
         /// Watchers that heard that a node was created, for each such node.
@@ -118,10 +102,6 @@ numbers! {
         readlatency,
         /// Milliseconds from a write's arrival to its answer.
         updatelatency,
-        /// Milliseconds from the moment that the leader prepared a transaction to its being applied here, by two clocks.
-        propagation_latency,
-        /// Milliseconds from a proposal to its quorum.
-        quorum_ack_latency,
     }
 }
 

@@ -151,6 +151,16 @@ impl Quorum {
         self.links.borrow().get(&peer).is_none_or(|standing| standing.link.is_drained())
     }
 
+    /// The connection that was opened last, to whomever.
+    pub(crate) fn newest(&self) -> ConnectionId {
+        self.inbox.newest()
+    }
+
+    /// Whether a link to a peer is being opened.
+    pub(crate) fn is_dialing(&self, peer: NodeId) -> bool {
+        self.dialing.borrow().contains_key(&peer)
+    }
+
     /// Where the peer that has opened this connection is found.
     pub(crate) fn address(&self, peer: NodeId) -> Option<SocketAddr> {
         self.links.borrow().get(&peer).and_then(|standing| standing.link.address())

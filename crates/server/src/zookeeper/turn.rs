@@ -59,6 +59,8 @@ pub(crate) struct Turns<D: Disk> {
     newest: Option<DurableSnapshot<D>>,
     /// The connections that are believed in. Nothing is heard of any other.
     connections: BTreeMap<(NodeId, Link), ConnectionId>,
+    /// The last connection that there was when the link to a peer was last closed: what is still to be heard of it is void.
+    void: BTreeMap<NodeId, ConnectionId>,
     /// What peers want to be read, once they have taken what was read before.
     fetches: BTreeMap<NodeId, consensus::Fetch>,
     handing_over: BTreeMap<Token, oneshot::Sender<Outcome>>,
@@ -88,6 +90,7 @@ impl<D: Disk> Turns<D> {
             outputs,
             newest,
             connections: BTreeMap::new(),
+            void: BTreeMap::new(),
             fetches: BTreeMap::new(),
             handing_over: BTreeMap::new(),
             notes: Arc::new(Semaphore::new(NOTES_MAX)),
@@ -207,6 +210,7 @@ impl<D: Disk> Turns<D> {
 
     fn on_peer(&mut self, event: PeerEvent) {
         match event {
+            PeerEvent::Connected { peer, link: Link::Quorum, connection } if self.is_void(peer, connection) => {}
             PeerEvent::Connected { peer, link, connection } => {
                 self.forget(peer, link, How::Lost);
                 info!(%peer, ?link, "connected");
@@ -219,6 +223,8 @@ impl<D: Disk> Turns<D> {
                     self.forget(peer, link, how);
                 }
             }
+            // By now another attempt may be on its way.
+            PeerEvent::Unreachable { peer, link: Link::Quorum, .. } if self.outputs.quorum.is_dialing(peer) => {}
             PeerEvent::Unreachable { peer, link, how } => self.handle(Event::Disconnected { peer, link, how }),
             PeerEvent::Said { peer, link, connection, messages, room } => {
                 drop(room);
@@ -255,6 +261,11 @@ impl<D: Disk> Turns<D> {
                 self.outputs.election.send(sid, &notification);
             }
         }
+    }
+
+    /// Whether a link was closed before this server heard of it.
+    fn is_void(&self, peer: NodeId, connection: ConnectionId) -> bool {
+        self.void.get(&peer).is_some_and(|&void| connection <= void)
     }
 
     fn believes(&self, peer: NodeId, link: Link, connection: ConnectionId) -> bool {
@@ -323,11 +334,13 @@ impl<D: Disk> Turns<D> {
             Effect::Connect { peer, link: Link::Quorum } => {
                 // Whatever this peer was before, it is the leader now.
                 self.connections.remove(&(peer, Link::Quorum));
+                self.void.insert(peer, self.outputs.quorum.newest());
                 self.outputs.quorum.connect(peer);
             }
             // The election's connections are opened when there is something to say.
             Effect::Connect { .. } => {}
             Effect::Disconnect { peer, link: Link::Quorum } => {
+                self.void.insert(peer, self.outputs.quorum.newest());
                 self.outputs.quorum.close(peer);
                 self.forget(peer, Link::Quorum, How::Lost);
             }
@@ -347,7 +360,10 @@ impl<D: Disk> Turns<D> {
                     self.tell_log(LogCommand::Cut(covered));
                 }
             }
-            Effect::SendSnapshot { to, message } => self.send_snapshot(to, &message),
+            Effect::SendSnapshot { to, message } => {
+                self.core.metrics.borrow_mut().snap_count += 1;
+                self.send_snapshot(to, &message);
+            }
             Effect::InstallSnapshot { snapshot, entries } => {
                 self.persist(persists);
                 let arrived = self.outputs.snapshotting.take_arrived();

@@ -68,7 +68,7 @@ pub(crate) fn gauges(front: &Front) -> Gauges {
         ("outstanding_tls_handshake", Gauge::Whole(0)),
         ("non_mtls_remote_conn_count", Gauge::Whole(0)),
         ("non_mtls_local_conn_count", Gauge::Whole(0)),
-        ("digest_mismatches", whole(tree.digest_mismatches().0)),
+        ("digest_mismatches_count", whole(tree.digest_mismatches().0)),
     ];
     let mode = core.mode();
     if mode != Mode::Standalone {
