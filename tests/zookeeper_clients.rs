@@ -117,7 +117,6 @@ fn command_line(ensemble: &Ensemble) -> String {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn kazoo_recipes() {
     if peers() {
         both_print_the_same("kazoo", recipes);
@@ -125,7 +124,6 @@ fn kazoo_recipes() {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn zookeeper_command_line() {
     if peers() {
         both_print_the_same("zkCli", command_line);
@@ -133,7 +131,6 @@ fn zookeeper_command_line() {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn curator_recipes() {
     if peers() && peer("curator-check").is_some() {
         both_print_the_same("Curator", curator);
@@ -141,7 +138,6 @@ fn curator_recipes() {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn the_zookeeper_client_crate() {
     if peers() && peer("zookeeper-client-check").is_some() {
         both_print_the_same("zookeeper-client", rust_client);

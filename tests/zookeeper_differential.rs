@@ -70,13 +70,11 @@ fn compare(servers: usize) {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn one_server_answers_as_java_does() {
     compare(1);
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn three_servers_answer_as_java_does() {
     compare(3);
 }

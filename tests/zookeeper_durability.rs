@@ -38,13 +38,11 @@ fn acknowledged_writes_survive(kind: Kind, kills: u32, environment: &[(&str, &st
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn acknowledged_writes_survive_the_death_of_all() {
     acknowledged_writes_survive(Kind::Quorate, count("QUORATE_KILLS", 5), &[]);
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn acknowledged_writes_survive_a_power_failure_of_all() {
     acknowledged_writes_survive(Kind::Quorate, count("QUORATE_KILLS", 5), &[("QUORATE_TEST_DISK", "lossy")]);
 }

@@ -22,7 +22,6 @@ fn milliseconds(measured: &Value, what: &str, which: &str) -> u64 {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn a_killed_leader_is_replaced_without_waiting_for_any_timer() {
     // Ticks of ten seconds: whoever waited for one would be seen.
     let measured = measure(count("QUORATE_KILLS", 5), &["--tick-time=10000"]);
@@ -30,7 +29,6 @@ fn a_killed_leader_is_replaced_without_waiting_for_any_timer() {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn a_leader_that_hangs_is_replaced_once_it_was_silent_for_too_long() {
     let measured = measure(3, &["--hang", "--tick-time=200", "--sync-limit=5"]);
     // Not before: its link stands, so only the clock can tell.

@@ -31,7 +31,6 @@ fn a_rolling_restart_from_java_to_java_keeps_all() {
 
 /// Three Java servers become three of ours on the same folders, and Java's again.
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn a_rolling_replacement_and_back_keeps_all() {
     if !peers() {
         return;
@@ -48,7 +47,6 @@ fn a_rolling_replacement_and_back_keeps_all() {
 
 /// Two Java servers and a Quorate follower; when the other Java follower dies, Quorate's acknowledgement makes the quorum.
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn a_quorate_follower_makes_the_quorum() {
     if !peers() {
         return;
@@ -72,7 +70,6 @@ fn a_quorate_follower_makes_the_quorum() {
 
 /// Two Java servers elect Quorate, and clients that know Java's addresses only are served.
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn java_servers_elect_quorate_and_serve_through_it() {
     if !peers() {
         return;
@@ -95,7 +92,6 @@ fn java_servers_elect_quorate_and_serve_through_it() {
 
 /// An observer of the one kind in an ensemble of the other.
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn each_observes_the_other() {
     if !peers() {
         return;

@@ -126,7 +126,6 @@ fn truncation(leader: Kind, learner: Kind) {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn diff_in_both_directions() {
     if peers() {
         PAIRS.iter().for_each(|&(leader, learner)| diff(leader, learner));
@@ -134,7 +133,6 @@ fn diff_in_both_directions() {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn truncation_in_both_directions() {
     if peers() {
         PAIRS.iter().for_each(|&(leader, learner)| truncation(leader, learner));
@@ -142,7 +140,6 @@ fn truncation_in_both_directions() {
 }
 
 #[test]
-#[ignore = "Quorate's ZooKeeper server does not run yet"]
 fn snapshot_in_both_directions() {
     if peers() {
         PAIRS.iter().for_each(|&(leader, learner)| snapshot(leader, learner));
