@@ -10,11 +10,16 @@ use crate::{Zab, follow};
 use alloc::vec::Vec;
 use consensus::{Entry, Fetch, Output, Position, Reader, Snapshot};
 
+/// An answer that brings nothing new with so much room has nothing to bring.
+pub(crate) const READ_BYTES_LIMIT: usize = 1 << 30;
+
 /// Old entries that are being read for the machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     /// The last of them at most.
     last: Position,
+    /// So many bytes at most.
+    budget: usize,
     /// A snapshot took the place of that log meanwhile.
     pub(crate) void: bool,
 }
@@ -32,11 +37,7 @@ impl Zab {
             return;
         }
         if self.applied < self.history.before() {
-            let last = self.history.before().min(upto);
-            self.reading = Some(Reading { last, void: false });
-            let (first, last) = (self.applied.zxid(), last.zxid());
-            let budget = self.config.apply_bytes_max;
-            return self.out.push(Output::Fetch(Fetch { reader: Reader::Machine, first, last, budget }));
+            return self.read_for_machine(self.history.before().min(upto), self.config.apply_bytes_max);
         }
         let mut bytes = 0;
         let budget = self.config.apply_bytes_max;
@@ -60,12 +61,22 @@ impl Zab {
         }
     }
 
+    fn read_for_machine(&mut self, last: Position, budget: usize) {
+        self.reading = Some(Reading { last, budget, void: false });
+        let (first, last) = (self.applied.zxid(), last.zxid());
+        self.out.push(Output::Fetch(Fetch { reader: Reader::Machine, first, last, budget }));
+    }
+
     /// The disk's answer for the machine.
     pub(crate) fn on_fetched_for_machine(&mut self, mut entries: Vec<Entry>) {
-        let Some(Reading { last, void: false }) = self.reading.take() else { return };
+        let Some(Reading { last, budget, void: false }) = self.reading.take() else { return };
         let applied = self.applied;
         let reaches_back = entries.first().is_some_and(|entry| entry.position <= applied);
         entries.retain(|entry| entry.position > applied && entry.position <= last);
+        // What is applied already may have used the budget up: then what follows needs more.
+        if entries.is_empty() && reaches_back && budget < READ_BYTES_LIMIT {
+            return self.read_for_machine(last, budget.saturating_mul(16));
+        }
         // This server's own log: to skip what it has lost would make this server differ from all others.
         let continues =
             entries.first().map_or(reaches_back || last.index == 0, |entry| reaches_back || follows(applied, entry.position));

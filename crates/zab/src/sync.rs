@@ -14,6 +14,7 @@
 //! What is committed goes as PROPOSAL and COMMIT. Before the epoch is established that is all of H: its leader has not committed
 //! everything in it, but whoever acknowledges NEWLEADER makes it so.
 
+use crate::apply::READ_BYTES_LIMIT;
 use crate::history::follows;
 use crate::learner::Stage;
 use crate::mutant::Mutant;
@@ -28,6 +29,8 @@ pub(crate) struct Asked {
     /// Of which connection.
     pub(crate) connection: u64,
     pub(crate) last: Position,
+    /// So many bytes at most.
+    budget: usize,
 }
 
 impl Zab {
@@ -121,6 +124,10 @@ impl Zab {
     /// Sends a learner what it lacks: from the disk a piece at a time (the driver answers the next Fetch when the link has
     /// taken the last), from memory the rest, and then NEWLEADER.
     fn feed(&mut self, to: NodeId) {
+        self.feed_up_to(to, self.config.fetch_bytes_max);
+    }
+
+    fn feed_up_to(&mut self, to: NodeId, budget: usize) {
         let Is::Leading(leading) = &self.is else { return };
         let Some(learner) = leading.learners.get(&to) else { return };
         let first = match learner.stage {
@@ -133,9 +140,9 @@ impl Zab {
         if self.asked.contains_key(&to) {
             return;
         }
-        self.asked.insert(to, Asked { connection, last });
+        self.asked.insert(to, Asked { connection, last, budget });
         let (first, last) = (first.zxid(), last.zxid());
-        self.out.push(Output::Fetch(Fetch { reader: Reader::Peer(to), first, last, budget: self.config.fetch_bytes_max }));
+        self.out.push(Output::Fetch(Fetch { reader: Reader::Peer(to), first, last, budget }));
     }
 
     /// All that is left is in memory.
@@ -178,20 +185,25 @@ impl Zab {
                 let after = entries.iter().map(|entry| entry.position).find(|&position| position > last);
                 self.choose_from(to, last, floor, after);
             }
-            Stage::Feeding { sent } => self.feed_from(to, sent, asked.last, entries),
+            Stage::Feeding { sent } => self.feed_from(to, sent, asked, entries),
             _ => {}
         }
     }
 
-    fn feed_from(&mut self, to: NodeId, sent: Position, asked: Position, mut entries: Vec<Entry>) {
+    fn feed_from(&mut self, to: NodeId, sent: Position, asked: Asked, mut entries: Vec<Entry>) {
         let reaches_back = entries.first().is_some_and(|entry| entry.position <= sent);
-        entries.retain(|entry| entry.position > sent && entry.position <= asked);
-        let continues = entries.first().is_none_or(|entry| reaches_back || follows(sent, entry.position));
-        if !continues || entries.is_empty() && !reaches_back {
-            return self.dismiss(to, Dismissal::LogTooShort { after: sent });
+        entries.retain(|entry| entry.position > sent && entry.position <= asked.last);
+        // What was sent already may have used the budget up: then what follows needs more.
+        if entries.is_empty() && reaches_back && asked.budget < READ_BYTES_LIMIT {
+            return self.feed_up_to(to, asked.budget.saturating_mul(16));
         }
         // Nothing in that range: the window begins after a snapshot that no transaction stands for.
-        let sent = entries.last().map_or(asked, |entry| entry.position);
+        let nothing = reaches_back && asked.last.index == 0;
+        let continues = entries.first().map_or(nothing, |entry| reaches_back || follows(sent, entry.position));
+        if !continues {
+            return self.dismiss(to, Dismissal::LogTooShort { after: sent });
+        }
+        let sent = entries.last().map_or(asked.last, |entry| entry.position);
         self.send_pairs(to, entries);
         self.set_stage(to, Stage::Feeding { sent });
         self.feed(to);

@@ -405,3 +405,20 @@ fn the_machine_is_fed_from_the_disk_where_memory_does_not_reach_back() {
     assert_eq!(single.apply(), [at(2, 1), at(2, 2), at(4, 1), at(4, 2)]);
     assert!(single.zab.serving());
 }
+
+#[test]
+fn a_budget_that_is_used_up_by_what_is_known_already_grows() {
+    // The answer begins with the last entry that is known; where that fills the budget alone, nothing new came, but more is there.
+    let mut single = Single::new(3, 3, 0, &disk(), 0);
+    single.lead_with(2, 4, Some(at(4, 2)));
+    single.hear(2, Packet::Ack { position: at(5, 0) });
+    single.step(Input::Fetched { reader: Reader::Machine, entries: disk().log[..1].to_vec() });
+    single.apply();
+    let budget = single.fetches().last().expect("it goes on").budget;
+    single.step(Input::Fetched { reader: Reader::Machine, entries: disk().log[..1].to_vec() });
+    assert_eq!(single.apply(), []);
+    let fetches = single.fetches();
+    assert_eq!((fetches[0].first, fetches[0].budget), (at(2, 1).zxid(), budget * 16));
+    single.step(Input::Fetched { reader: Reader::Machine, entries: disk().log });
+    assert_eq!(single.apply(), [at(2, 2), at(4, 1), at(4, 2)]);
+}
