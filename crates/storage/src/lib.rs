@@ -20,6 +20,8 @@
 //! - a peer's snapshot comes into force in one order: file, sync, rename, folder sync, log reset ([`Log::install`]); a crash on the
 //!   way leaves the old state, or the new one is completed by the next [`open`];
 //! - a log that begins behind the newest snapshot's next entry is refused.
+//!
+//! A ZooKeeper server keeps ZooKeeper's own files instead, over the same seam and in the same manner: [`zookeeper`].
 
 mod disk;
 mod fault;
