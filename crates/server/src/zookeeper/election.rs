@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::sleep;
 use tracing::debug;
 use zab::Notification;
 use zookeeper::config::{Address, HostPort, Server};
@@ -35,6 +36,10 @@ use zookeeper::config::{Address, HostPort, Server};
 const STRANGERS_MAX: usize = 32;
 /// Who closes connections sooner than this is not called again before there is something to say.
 const STOOD_FOR_A_WHILE: Duration = Duration::from_secs(1);
+/// A server that is just starting is found soon if it is called again after this, then after twice as long …
+const CALL_AGAIN: Duration = Duration::from_millis(25);
+/// … and so on, so often.
+const CALLS: u32 = 8;
 /// So many connections may be without a greeting at a time.
 const UNGREETED_MAX: usize = 64;
 
@@ -63,6 +68,10 @@ struct Peer {
     last: Option<Bytes>,
     connection: Option<Connection>,
     dialing: bool,
+    /// How often it was called in vain since there was something new to say.
+    called: u32,
+    /// It will be called again by itself.
+    to_be_called: bool,
     /// Wakes the connection when something waits.
     wake: Rc<Notify>,
 }
@@ -105,6 +114,7 @@ impl Election {
         let mut peers = self.peers.borrow_mut();
         let Some(peer) = peers.get_mut(&to) else { return };
         peer.waiting = Some(bytes);
+        peer.called = 0;
         if peer.connection.is_some() {
             peer.wake.notify_one();
         } else {
@@ -123,18 +133,40 @@ impl Election {
         spawn_local(dial::dial(self.clone(), to, places));
     }
 
-    /// A connection could not be opened.
-    fn on_unreachable(&self, sid: i64, how: How) {
+    /// A connection could not be opened. What was refused is tried again soon: whoever is taken for dead because it was refused is not
+    /// waited for in the election, and it may only have been starting.
+    fn on_unreachable(self: &Rc<Election>, sid: i64, how: How) {
         let mut peers = self.peers.borrow_mut();
         let Some(peer) = peers.get_mut(&sid) else { return };
         peer.dialing = false;
-        if peer.configured {
-            // While this server tried, the other one may have succeeded.
-            if peer.connection.is_none() {
-                self.inbox.put(PeerEvent::Unreachable { peer: node(sid), link: Link::Election, how });
-            }
-        } else if peer.connection.is_none() {
+        // While this server tried, the other one may have succeeded.
+        if peer.connection.is_some() {
+            return;
+        }
+        if !peer.configured {
             peers.remove(&sid);
+            return;
+        }
+        self.inbox.put(PeerEvent::Unreachable { peer: node(sid), link: Link::Election, how });
+        if how == How::Refused && peer.waiting.is_some() && peer.called < CALLS && !peer.to_be_called {
+            let pause = CALL_AGAIN * 2_u32.pow(peer.called);
+            peer.called += 1;
+            peer.to_be_called = true;
+            let election = self.clone();
+            spawn_local(async move {
+                sleep(pause).await;
+                election.call_again(sid);
+            });
+        }
+    }
+
+    fn call_again(self: &Rc<Election>, sid: i64) {
+        let mut peers = self.peers.borrow_mut();
+        let Some(peer) = peers.get_mut(&sid) else { return };
+        peer.to_be_called = false;
+        if peer.connection.is_none() && peer.waiting.is_some() {
+            drop(peers);
+            self.dial(sid);
         }
     }
 
