@@ -160,8 +160,12 @@ impl Zab {
     /// No news for a while: the votes may have been lost.
     fn repeat_vote(&mut self) {
         let (agree, of) = (self.agreeing(), self.voters());
+        // Nobody tells an observer of a new leader unasked, so it asks once a tick at least.
+        let observes = !self.is_voter(self.id());
+        let max = self.config.notification_interval_max;
+        let max = if observes { max.min(self.config.tick) } else { max };
         let Is::Looking(Looking { begun: Some(begun), .. }) = &mut self.is else { return };
-        begun.interval = (begun.interval * 2).min(self.config.notification_interval_max);
+        begun.interval = (begun.interval * 2).min(max);
         begun.resend_at = self.now + begun.interval;
         let agreed = begun.agreed;
         if agreed.is_none() {
@@ -299,7 +303,15 @@ impl Zab {
             self.say_vote();
         }
         let Is::Looking(Looking { begun: Some(begun), .. }) = &mut self.is else { return };
-        begun.votes.insert(from, notification);
+        let earlier = begun.votes.insert(from, notification);
+        let proposal = begun.proposal;
+        // Whoever says again, or once more from the beginning, what it should know to be surpassed has not heard: a link or its
+        // process was lost. Otherwise it would wait for the next repetition here, up to a minute. (Java's connections begin with
+        // the last message said over the one before.)
+        let repeats = earlier.is_some_and(|earlier| earlier.vote >= notification.vote);
+        if repeats && self.is_better(proposal, notification.vote) && self.is_voter(self.id()) {
+            self.tell_vote(from);
+        }
         self.count_votes();
     }
 

@@ -63,6 +63,16 @@ fn a_later_round_is_joined_and_an_earlier_one_is_told() {
 }
 
 #[test]
+fn who_repeats_a_vote_that_is_surpassed_has_not_heard_and_is_told() {
+    let mut single = one_of_five(3);
+    single.notify(2, State::Looking, vote(2, 1, SAME), 1);
+    single.out.clear();
+    single.notify(2, State::Looking, vote(2, 1, SAME), 1);
+    assert_eq!(single.notifications(2), [Notification { state: State::Looking, vote: vote(3, 1, SAME), round: 1 }]);
+    assert_eq!(single.notifications(1), []);
+}
+
+#[test]
 fn a_quorum_is_believed_after_a_wait_in_which_a_better_vote_may_come() {
     let mut single = one_of_five(3);
     for voter in [1, 2] {
