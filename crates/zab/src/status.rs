@@ -58,6 +58,11 @@ impl Zab {
         self.vote
     }
 
+    /// Whether its data can be trusted: an empty database may have lost what it acknowledged, until a leader has filled it.
+    pub fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+
     /// The epoch that it has accepted.
     pub fn accepted_epoch(&self) -> u64 {
         self.accepted
