@@ -45,6 +45,7 @@ pub(super) fn config(given: &Given, warnings: &mut Vec<String>) -> Result<Config
     config.file = given.file().map(PathBuf::from);
     config.quorum_listen_on_all_ips = given.is("quorumListenOnAllIPs");
     config.leader_serves = given.says_yes("leaderServes");
+    config.read_only_mode = given.is("readonlymode.enabled");
     config.enforce_quota = given.is("enforceQuota");
     config.extended_types = given.is("extendedTypesEnabled");
     config.skip_acl = given.says_yes("skipACL");

@@ -39,15 +39,18 @@ pub(crate) use listen::{ClientPorts, open_files};
 use super::member::{self, Core, Outcome};
 use super::metrics::{Metrics, Seen};
 use super::words;
-use consensus::{Instant, Position, SessionNote, StateMachine};
+use consensus::{Instant, Position, Role, SessionNote, StateMachine};
 use desk::{Desk, Member, Moment};
 use line::Line;
 use replica::Token;
 use std::cell::{Cell, Ref, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::sync::watch;
 
+/// So long a server looks for a leader before it serves those who only read, or for a tick, if that is longer.
+const READ_ONLY_PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes that one read takes from a socket at most.
 const SCRATCH_BYTES: usize = 64 << 10;
 
@@ -60,6 +63,8 @@ pub(crate) struct Front {
     /// The mask of `stmk`, of which nothing depends.
     trace_mask: Cell<i64>,
     served_since: Cell<Instant>,
+    unserved_since: Cell<Instant>,
+    was_read_only: Cell<bool>,
     stopping: watch::Sender<bool>,
 }
 
@@ -75,6 +80,8 @@ impl Front {
             // As ZooTrace has it.
             trace_mask: Cell::new(0b1_0011_0010),
             served_since: Cell::default(),
+            unserved_since: Cell::default(),
+            was_read_only: Cell::default(),
             stopping: watch::Sender::new(false),
         };
         Rc::new(front)
@@ -136,18 +143,35 @@ impl Front {
         self.core.serving() && (config.leader_serves || self.core.mode() != member::Mode::Leader)
     }
 
+    /// Whether clients are served that put up with reading only: there has been no leader for a while, and the configuration wants it
+    /// (Java: `QuorumPeer.run`, which waits two seconds or a tick).
+    pub(crate) fn is_read_only(&self) -> bool {
+        let config = self.core.config();
+        let patience = config.tick.max(READ_ONLY_PATIENCE);
+        config.read_only_mode
+            && !self.core.serving()
+            && self.core.status().role == Role::Candidate
+            && self.core.clock().now().since(self.unserved_since.get()) > patience
+    }
+
     /// Does something at the desk, as the world is now, and sends what comes of it.
     fn at_desk<T>(&self, act: impl FnOnce(&mut Desk, &Moment<'_>) -> T) -> T {
         let (result, words) = {
             let tree = self.core.tree();
+            let read_only = self.is_read_only();
             let moment = Moment {
                 tree: &tree,
                 zxid: tree.applied().zxid() as i64,
                 now: self.core.clock().now(),
                 serving: self.serves_clients(),
+                read_only,
                 member: &*self.core,
             };
             let mut desk = self.desk.borrow_mut();
+            if self.was_read_only.replace(read_only) && !read_only {
+                // There may be a leader: who could only read is to come again.
+                desk.let_everybody_go();
+            }
             let result = act(&mut desk, &moment);
             desk.flush();
             (result, desk.take_words())
@@ -215,6 +239,7 @@ impl member::Clients for Front {
         if serving {
             self.served_since.set(self.core.clock().now());
         } else {
+            self.unserved_since.set(self.core.clock().now());
             self.desk.borrow_mut().let_everybody_go();
         }
     }

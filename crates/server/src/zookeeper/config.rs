@@ -41,6 +41,8 @@ pub struct Config {
     pub outstanding_max: usize,
     /// `leaderServes`: whether a leader serves clients.
     pub leader_serves: bool,
+    /// `readonlymode.enabled`: whether a server that finds no quorum serves clients that put up with reading only.
+    pub read_only_mode: bool,
     /// `4lw.commands.whitelist`; `*` is every word that there is.
     pub words: Vec<String>,
     /// Where the admin server listens (`admin.serverAddress`, `admin.serverPort`). `None`: nowhere (`admin.enableServer=false`).
@@ -116,6 +118,7 @@ impl Config {
             max_connections: 0,
             outstanding_max: 1000,
             leader_serves: true,
+            read_only_mode: false,
             words: vec!["srvr".to_owned()],
             admin_address: None,
             admin_path: "/commands".to_owned(),

@@ -37,10 +37,17 @@ pub(crate) fn say(front: &Front, word: Word, mask: i64) -> String {
         }
         Word::Envi => return settings::envi(),
         Word::TelnetClose => return String::new(),
-        Word::Isro => return if front.serves_clients() { "rw" } else { "null" }.to_owned(),
+        Word::Isro => {
+            let state = match (front.serves_clients(), front.is_read_only()) {
+                (true, _) => "rw",
+                (false, true) => "ro",
+                (false, false) => "null",
+            };
+            return state.to_owned();
+        }
         _ => {}
     }
-    if !front.serves_clients() {
+    if !front.serves_clients() && !front.is_read_only() {
         // Java ends the line behind each of them but this.
         return if word == Word::Hash { NOT_SERVING.to_owned() } else { format!("{NOT_SERVING}\n") };
     }

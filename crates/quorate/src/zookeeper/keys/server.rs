@@ -16,6 +16,5 @@ pub(super) const KEYS: &[Key] = &[
     key("client.portUnification", Kind::Bool, "false").refused(TLS),
     key("tickTime", SOME, "3000"),
     key("leaderServes", Kind::YesNo, "yes"),
-    key("readonlymode.enabled", Kind::Bool, "false")
-        .warned("a server that finds no quorum serves nobody; in Java this is a system property, which a file cannot set"),
+    key("readonlymode.enabled", Kind::Bool, "false"),
 ];

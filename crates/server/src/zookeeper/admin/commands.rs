@@ -46,7 +46,7 @@ const COMMANDS: [Command; 26] = [
     command(&["get_trace_mask", "gtmk"], false, |front, _| Ok(fields([("tracemask", front.trace_mask().into())]))),
     command(&["hash"], true, hash),
     command(&["initial_configuration", "icfg"], true, initial_configuration),
-    command(&["is_read_only", "isro"], true, |_, _| Ok(fields([("read_only", false.into())]))),
+    command(&["is_read_only", "isro"], true, |front, _| Ok(fields([("read_only", front.is_read_only().into())]))),
     command(&["last_snapshot", "lsnp"], true, last_snapshot),
     command(&["leader", "lead"], true, leader),
     command(&["monitor", "mntr"], false, monitor),
@@ -103,7 +103,9 @@ pub(super) fn run(front: &Front, asked: Asked, name: &str, query: &str, said_who
     // The status is 200 whatever the command says, as people's scripts expect.
     let text = match found {
         None => page(name, Err(format!("Unknown command: {name}"))),
-        Some(command) if command.needs_server && !front.serves_clients() => page(name, Err(NOT_SERVING.to_owned())),
+        Some(command) if command.needs_server && !front.serves_clients() && !front.is_read_only() => {
+            page(name, Err(NOT_SERVING.to_owned()))
+        }
         Some(command) => page(command.names[0], (command.run)(front, query)),
     };
     (StatusCode::OK, text)
@@ -288,7 +290,7 @@ fn server_stats(front: &Front) -> Fields {
     ]);
     let mut given = fields([
         ("version", VERSION.into()),
-        ("read_only", false.into()),
+        ("read_only", front.is_read_only().into()),
         ("server_stats", Json::Fields(stats)),
         ("client_response", response),
     ]);

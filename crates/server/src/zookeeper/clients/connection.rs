@@ -66,6 +66,8 @@ pub(super) struct Connection {
     pub(super) session: i64,
     /// The session's time-out in milliseconds.
     pub(super) timeout: i32,
+    /// Its session is known here only, and it may only read.
+    pub(super) is_read_only: bool,
     /// Whether it has said if it would put up with a server that can only read, and so expects that field in the answer.
     pub(super) knows_read_only: bool,
     /// As whom it is known.
@@ -104,6 +106,7 @@ impl Connection {
             is_deaf: false,
             session: 0,
             timeout: 0,
+            is_read_only: false,
             knows_read_only: false,
             // Every client is known by where it comes from (Java: NIOServerCnxn's constructor).
             ids: vec![Id { scheme: "ip".to_owned(), id: host(address) }],

@@ -31,6 +31,8 @@ pub(super) struct Moment<'a> {
     pub(super) now: Instant,
     /// Whether clients are served.
     pub(super) serving: bool,
+    /// Whether those are who put up with reading only.
+    pub(super) read_only: bool,
     pub(super) member: &'a dyn Member,
 }
 
@@ -133,6 +135,10 @@ impl Desk {
         }
         // zkServer.sh depends on it (FourLetterCommands.isEnabled).
         words.insert(Word::Srvr);
+        // Clients that put up with reading only ask whether they have to.
+        if config.read_only_mode {
+            words.insert(Word::Isro);
+        }
         let millis = wall().0.as_millis();
         let settings = Settings {
             server: config.id,

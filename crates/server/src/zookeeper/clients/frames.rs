@@ -70,7 +70,7 @@ impl Desk {
                 self.on_len_error(id, length);
                 return bytes.len();
             }
-            if !moment.serving {
+            if !moment.serving && !moment.read_only {
                 self.metrics.cnxn_closed_without_zk_server_running += 1;
                 self.close(id);
                 return bytes.len();

@@ -26,6 +26,9 @@ impl Desk {
         }
         connection.timeout = timeout;
         connection.stage = Stage::Opening;
+        if moment.read_only {
+            return self.greet_reader(moment, id, &request);
+        }
         if request.session == 0 {
             return self.begin_session(moment, id);
         }
@@ -35,6 +38,27 @@ impl Desk {
             return self.refuse_session(id);
         }
         self.resume_session(moment, id, request.session);
+    }
+
+    /// A client's first frame, to a server that finds no leader (Java: `ReadOnlyZooKeeperServer`). The session that it gets is known here
+    /// only. Java gives it one if localSessionsEnabled is set, too.
+    fn greet_reader(&mut self, moment: &Moment<'_>, id: ConnectionId, request: &ConnectRequest) {
+        let is_global = moment.tree.session_timeout(request.session).is_some();
+        if request.read_only != Some(true) || is_global {
+            // It is to look for a server that can write, with its session if it has one.
+            return self.close(id);
+        }
+        if request.session != 0 {
+            return self.refuse_session(id);
+        }
+        let session = self.next_session;
+        self.next_session = self.next_session.wrapping_add(1);
+        self.by_session.insert(session, id);
+        if let Some(connection) = self.get_mut(id) {
+            connection.session = session;
+            connection.is_read_only = true;
+        }
+        self.open_session(id);
     }
 
     fn begin_session(&mut self, moment: &Moment<'_>, id: ConnectionId) {
@@ -77,7 +101,7 @@ impl Desk {
         connection.stage = Stage::Open;
         connection.touched = true;
         let (timeout, session) = (connection.timeout, connection.session);
-        let read_only = connection.knows_read_only.then_some(false);
+        let read_only = connection.knows_read_only.then_some(connection.is_read_only);
         ConnectResponse { timeout, session, password: session::password(session), read_only }.encode(&mut connection.output);
         debug!(address = %connection.address, "Established session 0x{session:x} with negotiated timeout {timeout}");
         self.count_greeting(id);

@@ -34,6 +34,10 @@ impl Desk {
         let Call { xid, op, request } = call;
         let Some(connection) = self.get(id) else { return true };
         let session = connection.session;
+        if connection.is_read_only && !is_read(&request) {
+            self.refuse_to_write(moment, id, xid, &request);
+            return true;
+        }
         if matches!(request, ClientRequest::Write(_)) {
             // A session's reads do not see its own later writes; what was applied cannot be looked behind.
             if connection.queued_reads > 0 {
@@ -81,6 +85,14 @@ impl Desk {
             }
         }
         true
+    }
+
+    /// A server without a leader ends the sessions that it has given out itself, and writes nothing else (Java:
+    /// `ReadOnlyRequestProcessor`).
+    fn refuse_to_write(&mut self, moment: &Moment<'_>, id: ConnectionId, xid: i32, request: &ClientRequest) {
+        let ends = matches!(request, ClientRequest::Write(Op::CloseSession));
+        let error = if ends { 0 } else { ErrorCode::NotReadOnly.number() };
+        self.answer_in_turn(moment, id, ends, |out| encode_header(xid, moment.zxid, error, out));
     }
 
     /// Answers with what is known already, once nothing waits before it.
@@ -164,6 +176,13 @@ impl Desk {
         self.totals.latency.add(latency);
         latency
     }
+}
+
+/// Whether this can be answered by a server that can only read.
+fn is_read(request: &ClientRequest) -> bool {
+    let needs_leader = matches!(request, ClientRequest::Write(_) | ClientRequest::Reconfig(_))
+        || matches!(request, ClientRequest::Read { op: ReadOp::Sync { .. }, .. });
+    !needs_leader
 }
 
 /// Whether an operation writes.

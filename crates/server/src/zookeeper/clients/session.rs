@@ -15,7 +15,7 @@ impl Desk {
         let mut touched = Vec::new();
         for id in self.ids() {
             let Some(connection) = self.get_mut(id) else { continue };
-            if std::mem::take(&mut connection.touched) && connection.stage == Stage::Open {
+            if std::mem::take(&mut connection.touched) && connection.stage == Stage::Open && !connection.is_read_only {
                 touched.push((connection.session, connection.timeout));
             }
             if connection.silence_ends() < moment.now {

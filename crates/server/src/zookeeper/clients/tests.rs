@@ -54,6 +54,7 @@ struct World {
     member: Quiet,
     now: Instant,
     serving: bool,
+    read_only: bool,
     /// What each client's numbers stand for.
     operations: HashMap<ConnectionId, HashMap<i32, i32>>,
 }
@@ -76,13 +77,21 @@ impl World {
             member: Quiet::default(),
             now: Instant::from_nanos(1),
             serving: true,
+            read_only: false,
             operations: HashMap::new(),
         }
     }
 
     fn at_desk<T>(&mut self, act: impl FnOnce(&mut Desk, &Moment<'_>) -> T) -> T {
         let zxid = self.tree.applied().zxid() as i64;
-        let moment = Moment { tree: &self.tree, zxid, now: self.now, serving: self.serving, member: &self.member };
+        let moment = Moment {
+            tree: &self.tree,
+            zxid,
+            now: self.now,
+            serving: self.serving,
+            read_only: self.read_only,
+            member: &self.member,
+        };
         let result = act(&mut self.desk, &moment);
         self.desk.flush();
         result

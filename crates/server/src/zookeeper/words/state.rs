@@ -10,6 +10,9 @@ use std::fmt::Write;
 /// `srvr`; with its clients: `stat` (Java: `StatCommand`, `ServerStats.toString`).
 pub(super) fn srvr(front: &Front, with_clients: bool) -> String {
     let mut text = format!("Zookeeper version: {VERSION}\n");
+    if front.is_read_only() {
+        text += "READ-ONLY mode; serving only read-only clients\n";
+    }
     if with_clients {
         text += "Clients:\n";
         lists::connections(front, true, &mut text);
@@ -30,7 +33,7 @@ pub(super) fn srvr(front: &Front, with_clients: bool) -> String {
         desk.connections(),
         desk.outstanding(),
         tree.applied().zxid(),
-        mode_name(mode),
+        if front.is_read_only() { "read-only" } else { mode_name(mode) },
         tree.node_count()
     )
     .expect("a String takes everything");
@@ -44,7 +47,8 @@ pub(super) fn srvr(front: &Front, with_clients: bool) -> String {
 /// `mntr` (Java: `MonitorCommand`).
 pub(super) fn mntr(front: &Front) -> String {
     let mode = front.core().mode();
-    let mut text = format!("zk_version\t{VERSION}\nzk_server_state\t{}\n", mode_name(mode));
+    let mut text =
+        format!("zk_version\t{VERSION}\nzk_server_state\t{}\n", if front.is_read_only() { "read-only" } else { mode_name(mode) });
     if let Some(state) = peer_state(mode) {
         text += &format!("zk_peer_state\t{state}\n");
     }

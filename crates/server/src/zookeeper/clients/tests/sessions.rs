@@ -137,3 +137,40 @@ fn an_address_has_so_many_connections_and_not_more() {
     let mut world = World::with(|config| config.max_connections = 1);
     assert!(world.connect_from("10.0.0.1:1").is_some() && world.connect_from("10.0.0.2:1").is_none());
 }
+
+#[test]
+fn a_server_without_a_leader_serves_those_who_only_read() {
+    let mut world = World::new();
+    let writer = world.client();
+    world.call(writer, &Call::write(1, create("/a", "x")));
+    world.turn();
+    let global = world.desk.session_of(writer);
+    world.desk.let_everybody_go();
+    (world.serving, world.read_only) = (false, true);
+
+    let greet = |session: i64, read_only: Option<bool>| {
+        let password = Bytes::copy_from_slice(&password(session));
+        let request = ConnectRequest { protocol_version: 0, last_zxid_seen: 0, timeout: 10_000, session, password, read_only };
+        let mut bytes = BytesMut::new();
+        request.encode(&mut bytes);
+        bytes
+    };
+    for (session, read_only) in [(0, Some(false)), (0, None), (global, Some(true))] {
+        let id = world.connect();
+        world.send(id, &greet(session, read_only));
+        assert!(world.is_closed(id) && world.output(id).is_empty(), "{session} {read_only:?}");
+    }
+
+    let id = world.connect();
+    world.send(id, &greet(0, Some(true)));
+    assert_eq!(world.welcome(id).read_only, Some(true));
+    world.call(id, &Call::read(1, get("/a"), false));
+    world.call(id, &Call::write(2, set("/a", "y")));
+    world.call(id, &Call::read(3, ReadOp::Sync { path: "/".to_owned() }, false));
+    world.at_desk(|desk, moment| desk.tick(moment));
+    assert!(world.member.notes.take().is_empty(), "nobody is told of it");
+    world.call(id, &Call::write(4, Op::CloseSession));
+    assert_eq!(world.heard(id), ["1 x", "2 error -119", "3 error -119", "4 ok"]);
+    assert!(world.is_closed(id));
+    assert!(world.member.writes.take().is_empty());
+}
