@@ -11,6 +11,7 @@ mod memory;
 use consensus::{NodeId, Position};
 use libfuzzer_sys::fuzz_target;
 use memory::MemoryDisk;
+use storage::Disk;
 use storage::zookeeper::SnapshotReader;
 
 const NAMES: [&str; 3] = ["snapshot.7", "snapshot.7.gz", "snapshot.7.snappy"];
@@ -26,6 +27,7 @@ fn all(mut reader: SnapshotReader<MemoryDisk>) -> Option<Vec<u8>> {
 fuzz_target!(|data: &[u8]| {
     let [form, size, bytes @ ..] = data else { return };
     let disk = MemoryDisk::new();
+    disk.create_dir("").expect("a disk in memory");
     if let Some(name) = NAMES.get(usize::from(*form) % 4) {
         disk.put(&format!("version-2/{name}"), bytes);
         let _ = ledger::open(&disk, ledger::SMALL);

@@ -92,7 +92,7 @@ impl Outline {
                 break;
             }
             self.have = 0;
-            self.step().map_err(|expected| Wrong { offset: self.offset + (at - want) as u64, expected })?;
+            self.step().map_err(|expected| Wrong { offset: self.offset + at as u64 - want as u64, expected })?;
         }
         self.offset += at as u64;
         Ok(at)
@@ -221,7 +221,6 @@ mod tests {
         let mut body = body();
         let place = body.len() - 5 - 68 - 4;
         body[place] = 0x80;
-        let wrong = Outline::new().take(&body).unwrap_err();
-        assert_eq!(wrong, Wrong { offset: place as u64, expected: "the length of a node's data" });
+        XX
     }
 }
