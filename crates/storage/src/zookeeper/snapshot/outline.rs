@@ -221,6 +221,11 @@ mod tests {
         let mut body = body();
         let place = body.len() - 5 - 68 - 4;
         body[place] = 0x80;
-        XX
+        let wrong = Outline::new().take(&body).unwrap_err();
+        assert_eq!(wrong, Wrong { offset: place as u64, expected: "the length of a node's data" });
+        // However the bytes arrive.
+        let mut outline = Outline::new();
+        let again = body.chunks(1).find_map(|piece| outline.take(piece).err());
+        assert_eq!(again, Some(wrong));
     }
 }
