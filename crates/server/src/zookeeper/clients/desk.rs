@@ -173,7 +173,9 @@ impl Desk {
 
     /// A client is at the door. `None`: there are too many already.
     pub(super) fn connect(&mut self, address: SocketAddr, line: Option<Rc<Line>>, now: Instant) -> Option<ConnectionId> {
+        // A socket for both families says of a client of the older one that it is in the newer.
         let host = address.ip().to_canonical();
+        let address = SocketAddr::new(host, address.port());
         let of_address = self.of_address.get(&host).copied().unwrap_or(0);
         let most = self.settings.connections_of_one_max;
         let refused = if self.count >= self.settings.connections_max {
@@ -333,7 +335,7 @@ impl Desk {
         self.free.push(id.place);
         self.count -= 1;
         self.kept_bytes -= gone.kept_bytes;
-        let host = gone.address.ip().to_canonical();
+        let host = gone.address.ip();
         if let Some(count) = self.of_address.get_mut(&host) {
             *count -= 1;
             if *count == 0 {
