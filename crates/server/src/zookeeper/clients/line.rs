@@ -27,6 +27,8 @@ pub(super) struct Line {
     writer: RefCell<Option<OwnedWriteHalf>>,
     /// The socket takes no more for now.
     is_full: Cell<bool>,
+    /// There is more to do for this client than was done in its turn.
+    has_more: Cell<bool>,
     /// The task does not listen, since the desk wants no more for now.
     is_deaf: Cell<bool>,
     /// Who waits for the socket.
@@ -49,6 +51,7 @@ impl Line {
         Line {
             writer: RefCell::new(Some(writer)),
             is_full: Cell::new(false),
+            has_more: Cell::new(false),
             is_deaf: Cell::new(false),
             task: RefCell::default(),
         }
@@ -88,6 +91,12 @@ impl Line {
         if self.is_deaf.get() {
             self.wink();
         }
+    }
+
+    /// There is more to do for this client, once others had their turn.
+    pub(super) fn come_again(&self) {
+        self.has_more.set(true);
+        self.wink();
     }
 
     /// Wakes the task.
@@ -138,7 +147,8 @@ pub(super) async fn serve(front: Rc<Front>, stream: TcpStream) {
 
 fn poll(front: &Front, id: ConnectionId, line: &Line, reader: &mut OwnedReadHalf, context: &mut Context<'_>) -> Poll<()> {
     line.park(context.waker());
-    if line.is_full.get() && line.poll_room(context).is_ready() {
+    let has_room = line.is_full.get() && line.poll_room(context).is_ready();
+    if line.has_more.take() || has_room {
         front.resume(id);
     }
     for _ in 0..READS_PER_TURN {

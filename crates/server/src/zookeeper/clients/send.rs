@@ -1,6 +1,6 @@
 //! What is on its way to clients, and how much may wait for them.
 
-use super::connection::{Connection, ConnectionId, Stage};
+use super::connection::{Connection, ConnectionId, Stage, Waiting};
 use super::desk::{Desk, Moment};
 use super::line::Sent;
 use bytes::BytesMut;
@@ -52,6 +52,17 @@ impl Desk {
             connection.output = BytesMut::new();
         }
         line.may_listen();
+        if self.has_more(id) {
+            line.come_again();
+        }
+    }
+
+    /// Whether a client could be answered more at once: it was held back since it had so much to read, and has read it.
+    fn has_more(&self, id: ConnectionId) -> bool {
+        let Some(connection) = self.get(id).filter(|connection| connection.stage == Stage::Open) else { return false };
+        let waits = matches!(connection.queue.front(), Some(Waiting::Here { .. }))
+            || (!connection.input.is_empty() && !connection.is_stuck);
+        waits && !self.is_held(connection)
     }
 
     /// Keeps account of the memory that a connection takes.
