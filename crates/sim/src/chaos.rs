@@ -176,21 +176,27 @@ impl<P: Subject> World<P> {
         self.members[member].fate = member::Fate::Gone;
         self.crash(member, true);
         self.members[member].disk.wipe();
-        self.members[member].wiped = true;
-        self.ghost.borrow_mut().wiped(member);
-        // It is started all the same, and has to notice.
+        let pause = P::wiped_may_return(&self.plan.config);
+        if pause.is_some() {
+            self.members[member].damaged = true;
+            self.ghost.borrow_mut().emptied(member);
+        } else {
+            self.members[member].wiped = true;
+            self.ghost.borrow_mut().wiped(member);
+        }
+        // Where it may not return it is started all the same, and has to notice.
+        let after = pause.unwrap_or(Duration::ZERO) + self.span(5, 3_000);
         self.members[member].fate = member::Fate::Fine;
-        let after = self.span(5, 3_000);
         self.after(after, Occasion::Start { member });
     }
 
-    /// A member whose disk may still suffer: of all, at most a minority.
+    /// A member whose disk may still suffer: at most so many as are a minority of those who count.
     fn victim(&mut self) -> Option<usize> {
         let member = self.any_member();
         let it = &self.members[member];
         let fine = it.joined && it.is_sound() && !self.victims.contains(&member);
         // Some of them late.
-        if !fine || self.victims.len() >= (self.members.len() - 1) / 2 || self.chance.one_in(1, 2) {
+        if !fine || self.victims.len() >= (self.members.len() - self.plan.observers - 1) / 2 || self.chance.one_in(1, 2) {
             return None;
         }
         self.victims.push(member);

@@ -15,9 +15,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-/// More outputs of one step than this are a queue without bound.
-const OUTPUTS_MAX: usize = 20_000;
-
 /// The one ghost of a run.
 pub(crate) type SharedGhost<P> = Rc<RefCell<Ghost<P>>>;
 
@@ -156,7 +153,7 @@ impl<P: Subject> Ghost<P> {
     /// A member stepped, and said so many things.
     pub(crate) fn count_step(&mut self, member: usize, outputs: usize) {
         self.steps += 1;
-        if outputs > OUTPUTS_MAX {
+        if outputs > P::OUTPUTS_MAX {
             self.violate(Invariant::NoCrash, format!("member {} said {outputs} things in one step", member + 1));
         }
     }

@@ -28,7 +28,7 @@ impl<P: Subject> World<P> {
         self.begin_life(member, store, found, machine);
     }
 
-    pub(crate) fn start_failed(&mut self, member: usize, fault: &storage::Fault) {
+    pub(crate) fn start_failed(&mut self, member: usize, fault: &dyn std::fmt::Display) {
         let cause = self.members[member].disk.cause();
         match cause {
             Some(Cause::Dark) => self.fault(Fault::CrashInRecovery, || format!("m{}: {fault}", member + 1)),

@@ -42,6 +42,8 @@ pub(crate) trait Subject: Sized + 'static {
     /// Clients are bound to one server at a time: it serves them only in the broadcast phase, and refuses who has seen more than it
     /// has applied. They read from it without asking anybody, too.
     const SESSIONS: bool;
+    /// More outputs of one step than this are a queue without bound.
+    const OUTPUTS_MAX: usize;
     /// A snapshot never holds what is not committed.
     const SNAPSHOTS_ARE_COMMITTED: bool;
 
@@ -53,6 +55,10 @@ pub(crate) trait Subject: Sized + 'static {
     fn settle_config(config: &mut Self::Config, chance: &mut Chance);
     /// Whether a class of faults makes sense with these settings.
     fn suits(config: &Self::Config, fault: Fault) -> bool;
+    /// A member whose disk was emptied may take part again after so long, as one that abstains at first.
+    fn wiped_may_return(_config: &Self::Config) -> Option<Duration> {
+        None
+    }
     /// By how many parts in a thousand clocks may drift without a fault.
     fn drift(config: &Self::Config) -> u64;
     /// What is special about this plan, in words.

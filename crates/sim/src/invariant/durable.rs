@@ -69,6 +69,15 @@ impl<P: Subject> Ghost<P> {
         self.members[member].stranger = true;
     }
 
+    /// A member's disk was replaced by an empty one, and the member may take part again once a leader has filled it.
+    pub(crate) fn emptied(&mut self, member: usize) {
+        self.damaged(member);
+        let seen = &mut self.members[member];
+        seen.snapshot = 0;
+        seen.promise_synced = Promise::default();
+        seen.pending.clear();
+    }
+
     /// Some of what a member had synced is damaged. What is left of it counts for nothing until a leader has confirmed what is committed.
     pub(crate) fn damaged(&mut self, member: usize) {
         let seen = &mut self.members[member];

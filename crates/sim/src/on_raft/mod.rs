@@ -46,6 +46,7 @@ impl Subject for Raft {
     type Store = RaftStore;
 
     const SESSIONS: bool = false;
+    const OUTPUTS_MAX: usize = 20_000;
     const SNAPSHOTS_ARE_COMMITTED: bool = true;
 
     fn draw_config(options: &SimOptions, chance: &mut Chance) -> raft::Config {

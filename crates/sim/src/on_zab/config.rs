@@ -11,13 +11,19 @@ use storage::zookeeper::Options;
 pub(crate) struct Config {
     pub(super) zab: zab::Config,
     pub(super) storage: Options,
+    /// Disks may be replaced by empty ones. Then an empty folder alone makes nobody a new server (`zookeeper.db.autocreate=false`):
+    /// such a server does not vote before a leader has filled it. That, and staying away for a while, is what an operator has to do.
+    pub(super) wipes: bool,
 }
 
 /// Faults that make no sense here. The streams of TCP neither lose, nor double, nor reorder what they carry: a connection is lost as a
 /// whole. ZooKeeper's log cannot tell damage at its end from a torn write, and a server has no way to abstain after it (Java's
-/// has not either), so damage of what was synced is a matter of the storage's own tests. The same goes for a server whose disk was
-/// emptied: under its old id it may forget what it acknowledged, unless an operator keeps it from voting.
-const NOT_HERE: [Fault; 5] = [Fault::Drop, Fault::Duplicate, Fault::Reorder, Fault::Rot, Fault::Wipe];
+/// has not either), so damage of what was synced is a matter of the storage's own tests.
+const NOT_HERE: [Fault; 4] = [Fault::Drop, Fault::Duplicate, Fault::Reorder, Fault::Rot];
+
+/// Faults that clocks make. A server whose disk was emptied may come back under its id once nobody can still lead who has not noticed
+/// that it was gone, which takes clocks that run.
+const CLOCK_FAULTS: [Fault; 3] = [Fault::ClockDrift, Fault::ClockJump, Fault::ClockFreeze];
 
 pub(super) fn draw(options: &SimOptions, chance: &mut Chance) -> Config {
     let mut zab = zab::Config::new(NodeId(1), Configuration::default());
@@ -37,7 +43,9 @@ pub(super) fn draw(options: &SimOptions, chance: &mut Chance) -> Config {
     if let Some(crate::Mutant::Zab(mutant)) = options.mutant {
         zab.mutant = Some(mutant);
     }
+    let wipes = chance.one_in(1, 3);
     let storage = Options {
+        autocreate: !wipes,
         preallocate_bytes: [4 << 10, 64 << 10][chance.below(2) as usize],
         step_bytes: [512, 4 << 10][chance.below(2) as usize],
         batch_bytes: [1 << 10, 64 << 10][chance.below(2) as usize],
@@ -45,11 +53,20 @@ pub(super) fn draw(options: &SimOptions, chance: &mut Chance) -> Config {
         snapshots_kept: Some(1 + chance.below(2) as usize),
         ..Options::default()
     };
-    Config { zab, storage }
+    Config { zab, storage, wipes }
 }
 
-pub(super) fn suits(fault: Fault) -> bool {
-    !NOT_HERE.contains(&fault)
+pub(super) fn suits(config: &Config, fault: Fault) -> bool {
+    match fault {
+        Fault::Wipe => config.wipes,
+        fault if CLOCK_FAULTS.contains(&fault) => !config.wipes,
+        fault => !NOT_HERE.contains(&fault),
+    }
+}
+
+/// So long a server whose disk was emptied stays away: twice as long as a leader goes on without hearing from a quorum.
+pub(super) fn wipe_pause(config: &Config) -> Duration {
+    config.zab.tick * (config.zab.sync_limit + 1) * 2
 }
 
 /// How long a cluster may take to notice that its leader is gone and to say so to everybody: silence ends a bond after `syncLimit`

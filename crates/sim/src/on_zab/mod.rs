@@ -48,6 +48,8 @@ impl Subject for Zab {
     type Store = ZabStore;
 
     const SESSIONS: bool = true;
+    // A learner is sent at once what it lacks of the history in memory, which has a bound in bytes.
+    const OUTPUTS_MAX: usize = 500_000;
     const SNAPSHOTS_ARE_COMMITTED: bool = false;
 
     fn draw_config(options: &SimOptions, chance: &mut Chance) -> Config {
@@ -56,8 +58,12 @@ impl Subject for Zab {
 
     fn settle_config(_config: &mut Config, _chance: &mut Chance) {}
 
-    fn suits(_config: &Config, fault: Fault) -> bool {
-        config::suits(fault)
+    fn suits(config: &Config, fault: Fault) -> bool {
+        config::suits(config, fault)
+    }
+
+    fn wiped_may_return(config: &Config) -> Option<Duration> {
+        Some(config::wipe_pause(config))
     }
 
     fn drift(_config: &Config) -> u64 {
@@ -119,8 +125,8 @@ impl Subject for Zab {
         )
     }
 
-    fn abstains(_core: &zab::Zab) -> bool {
-        false
+    fn abstains(core: &zab::Zab) -> bool {
+        !core.is_trusted()
     }
 
     fn install(

@@ -16,7 +16,10 @@ impl Ghost<Zab> {
         self.take_cue(member, cue);
         for output in outputs {
             match output {
-                Output::Persist(persist) => self.on_persist(member, persist),
+                Output::Persist(persist) => {
+                    self.check_primary(member, persist);
+                    self.on_persist(member, persist);
+                }
                 Output::Send { to, message } | Output::SendSnapshot { to, message } => self.on_send(member, *to, message),
                 Output::ChangeRole { epoch, role } => self.on_role(member, *epoch, *role),
                 Output::Apply { entries } => {
@@ -32,6 +35,9 @@ impl Ghost<Zab> {
             }
         }
         self.check_commit_of(member, zab.committed());
+        if self.members[member].damaged {
+            self.check_abstention(member, !zab.is_trusted());
+        }
     }
 
     fn take_cue(&mut self, member: usize, cue: Cue) {

@@ -12,11 +12,14 @@ use crate::world::World;
 use bytes::Bytes;
 use consensus::{Entry, Fetch, NodeId, Persist, Position, Snapshot, StateMachine};
 use replica::{Codec, Undecodable};
-use storage::Fault;
 use storage::zookeeper::{
     DurableSnapshot, Lock, Log, LogError, LogReader, MergeError, OpenError, Receiving, Recovered, SealedSnapshot, SnapshotError,
     SnapshotWriter, Snapshots,
 };
+use storage::{Disk, Fault};
+
+/// The file by which an operator says that an empty folder is a new server's.
+const INITIALIZE: &str = "initialize";
 
 /// What a ZooKeeper server keeps on its disk.
 pub(crate) struct ZabStore {
@@ -118,6 +121,16 @@ fn read_all(durable: &DurableSnapshot<SimDisk>) -> Result<Vec<Bytes>, SnapshotEr
 pub(super) fn open(world: &mut World<Zab>, member: usize) -> Option<(ZabStore, Found)> {
     let disk = world.members[member].disk.clone();
     let options = world.plan.config.storage;
+    if !options.autocreate && !world.members[member].joined {
+        // An operator says that this server is new.
+        let said = disk.create_dir("").and_then(|()| disk.create(INITIALIZE)).and_then(|_| disk.sync_dir(""));
+        if let Err(error) = said
+            && error.kind() != std::io::ErrorKind::AlreadyExists
+        {
+            world.start_failed(member, &error);
+            return None;
+        }
+    }
     let opened = storage::zookeeper::open(disk.clone(), disk, options, || {
         let mut empty = Map::<Tree>::new();
         let mut cursor = empty.begin_snapshot();

@@ -3,7 +3,7 @@
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
 use crate::on_zab::Zab;
-use consensus::{NodeId, Promise};
+use consensus::{NodeId, Persist, Promise};
 
 impl Ghost<Zab> {
     /// A member established its epoch: a quorum has acknowledged its history.
@@ -36,7 +36,9 @@ impl Ghost<Zab> {
     /// Whether a member has on its disk that it is of this epoch, and the history that the epoch began with.
     fn is_of_epoch(&self, member: usize, epoch: u64, leader: NodeId) -> bool {
         let seen = &self.members[member];
-        seen.promise_synced.current == epoch && self.holds_initial(member, epoch, leader, seen.synced) != Some(false)
+        // What it acknowledged it has lost since: who counted it did no wrong.
+        seen.damaged
+            || seen.promise_synced.current == epoch && self.holds_initial(member, epoch, leader, seen.synced) != Some(false)
     }
 
     /// Whether the first `upto` entries of a member's log hold the history with which an epoch began. `None` if nobody knows that.
@@ -44,6 +46,24 @@ impl Ghost<Zab> {
         match self.lore.initial.get(&(epoch, leader))? {
             (place, Some(fact)) => Some(upto >= *place && self.members[member].log.get(*place as usize - 1) == Some(fact)),
             (_, None) => Some(true),
+        }
+    }
+
+    /// A primary proposes only once it has delivered all that its epoch began with, and in its own epoch.
+    pub(crate) fn check_primary(&mut self, member: usize, persist: &Persist) {
+        let seen = &self.members[member];
+        let first = persist.append.as_ref().and_then(|append| append.entries.first());
+        let Some(first) = first.filter(|_| seen.leads()) else { return };
+        let initial = self.lore.initial.get(&(seen.term, seen.id)).map_or(0, |initial| initial.0);
+        if first.position.epoch != seen.own.leads || seen.applied < initial {
+            let what = format!(
+                "leader {} of epoch {} proposed {} with {} of the {initial} entries applied with which the epoch began",
+                member + 1,
+                seen.own.leads,
+                first.position,
+                seen.applied
+            );
+            self.violate(Invariant::PrimaryIntegrity, what);
         }
     }
 
