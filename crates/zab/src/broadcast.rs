@@ -57,7 +57,7 @@ impl Zab {
         match learner.stage {
             Stage::Synchronized if position == beginning => {
                 learner.stage = Stage::Acked;
-                learner.acked = position;
+                learner.acked = position.max(learner.acked);
                 learner.acked_since = self.now;
                 learner.acked_bytes = self.history.bytes_upto(self.committed.max(leading.initial));
                 self.establish();
@@ -65,8 +65,10 @@ impl Zab {
             }
             // It acknowledges UPTODATE as well, which says nothing new; and an observer is not asked.
             Stage::Acked | Stage::Serving if position.index == 0 || !learner.counts => {}
-            Stage::Acked | Stage::Serving if position.epoch == beginning.epoch && position <= last => {
-                if position > learner.acked {
+            // Java's followers up to 3.8.4 acknowledge each transaction that they were brought up to date with, also of earlier epochs,
+            // and some of it before NEWLEADER (ZOOKEEPER-4646): it is on their disks, and says nothing new of what is committed.
+            Stage::Synchronized | Stage::Acked | Stage::Serving if position.index > 0 && learner.counts && position <= last => {
+                if position.epoch == beginning.epoch && position > learner.acked {
                     learner.acked = position;
                     learner.acked_bytes = self.history.bytes_upto(position);
                 }

@@ -35,7 +35,7 @@ pub struct Config {
     pub connect_retry: Duration,
     /// How many attempts it makes. ZooKeeper: 5. So long, too, a learner is kept waiting that takes us for its leader too early.
     pub connect_attempts: u32,
-    /// The most bytes of entries kept in memory for learners; older ones are fetched from the disk.
+    /// The most bytes of entries kept in memory for learners (Java keeps 500 of them); older ones are fetched from the disk.
     pub history_bytes_max: usize,
     /// About how many bytes of old entries are fetched from the disk at a time.
     pub fetch_bytes_max: usize,
@@ -70,7 +70,7 @@ impl Config {
             observer_election_delay: Duration::from_millis(200),
             connect_retry: Duration::from_millis(100),
             connect_attempts: 5,
-            history_bytes_max: 32 << 20,
+            history_bytes_max: 8 << 20,
             fetch_bytes_max: 1 << 20,
             inflight_bytes_max: 128 << 20,
             uncommitted_bytes_max: 64 << 20,

@@ -309,7 +309,10 @@ impl Zab {
         // process was lost. Otherwise it would wait for the next repetition here, up to a minute. (Java's connections begin with
         // the last message said over the one before.)
         let repeats = earlier.is_some_and(|earlier| earlier.vote >= notification.vote);
-        if repeats && self.is_better(proposal, notification.vote) && self.is_voter(self.id()) {
+        // And whoever still followed somebody when it was asked has thrown the question away: servers do not learn at the same
+        // moment that their leader is dead.
+        let was_asked_too_early = earlier.is_none() && begun.decided.contains_key(&from);
+        if (repeats || was_asked_too_early) && self.is_better(proposal, notification.vote) && self.is_voter(self.id()) {
             self.tell_vote(from);
         }
         self.count_votes();

@@ -18,11 +18,14 @@ pub(crate) fn follows(last: Position, next: Position) -> bool {
     if next.epoch == last.epoch { next.index == last.index + 1 } else { next.epoch > last.epoch && next.index == 1 }
 }
 
+/// What an entry takes in memory beside its data, about: its place in the window, and its share of what an allocator needs.
+const OVERHEAD: u64 = 128;
+
 /// A window on the log's end.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     before: Position,
-    /// Each with the bytes of all entries up to and including it, counted from the process's start.
+    /// Each with the bytes that all entries up to and including it take, counted from the process's start.
     window: VecDeque<(u64, Entry)>,
     /// The same for `before`.
     bytes_before: u64,
@@ -65,7 +68,7 @@ impl History {
 
     pub(crate) fn push(&mut self, entry: Entry) {
         assert!(follows(self.last(), entry.position), "{} does not follow {}", entry.position, self.last());
-        let bytes = self.bytes() + entry.data.len() as u64;
+        let bytes = self.bytes() + entry.data.len() as u64 + OVERHEAD;
         self.window.push_back((bytes, entry));
     }
 
@@ -153,11 +156,11 @@ mod tests {
         assert!(history.holds(Position::new(1, 3)) && !history.holds(Position::new(3, 0)));
         assert_eq!(history.between(Position::new(1, 9), Position::new(4, 0)).count(), 2);
         history.truncate(Position::new(2, 2));
-        history.shrink(9, Position::new(9, 9));
+        history.shrink((5 + OVERHEAD as usize) * 2 - 1, Position::new(9, 9));
         assert_eq!((history.before(), history.last()), (Position::new(2, 1), Position::new(2, 2)));
-        assert_eq!((history.bytes(), history.bytes_upto(Position::new(2, 1))), (15, 10));
+        assert_eq!((history.bytes(), history.bytes_upto(Position::new(2, 1))), (15 + 3 * OVERHEAD, 10 + 2 * OVERHEAD));
         history.reset(Position::new(7, 0));
         history.push(entry(7, 1));
-        assert_eq!(history.bytes(), 20);
+        assert_eq!(history.bytes(), 20 + 4 * OVERHEAD);
     }
 }

@@ -6,6 +6,7 @@
 //!   P in what is committed of H         DIFF    everything of H after P
 //!   else, Q the last before it that is:
 //!     Q in the epoch of P               TRUNC(Q), then everything of H after Q
+//!     Q the end of H                    TRUNC(Q): P's epoch began with all of H, or its leader would have proposed nothing
 //!     otherwise                         SNAP    (the learner may not hold Q)
 //!   P = (epoch, 0)                      DIFF    the learner joined an epoch and got nothing of it: no history of its own
 //!   P before everything in the log      SNAP, then everything of H after the snapshot
@@ -65,6 +66,8 @@ impl Zab {
             // its COMMIT for one out of turn. It is cut and sent again.
             match floor.map(|floor| floor.min(upto)) {
                 Some(keep) if keep.epoch == last.epoch => Sync::Truncate { to: keep },
+                // After a snapshot of less than it has logged a Java learner would apply the rest of its log at its next start.
+                Some(keep) if keep == self.history.last() && keep.index > 0 => Sync::Truncate { to: keep },
                 _ => return self.begin_snapshot(to, Some(last)),
             }
         };

@@ -121,6 +121,52 @@ fn trunc_for_who_has_what_the_leader_has_never_seen() {
     }
 }
 
+/// Server 1 came back with the first transaction of an epoch in which nobody else got any, after 3 and 2 had begun another.
+#[test]
+fn trunc_across_epochs_for_who_is_beyond_all_of_the_history() {
+    for tail in [0, 1, 9] {
+        let mut single = Single::new(3, 3, 0, &Durable { promise: disk_in(5), ..disk() }, tail);
+        single.lead_with(2, 5, Some(at(4, 2)));
+        single.link(1);
+        single.hear(1, Packet::LearnerInfo { accepted: 5, observer: false, config_version: 0 });
+        single.hear(1, Packet::AckEpoch { current: Some(5), last: Some(at(5, 1)) });
+        let sent = [Packet::LeaderInfo { epoch: 6 }, Packet::Truncate { to: at(4, 2) }, Packet::NewLeader { epoch: 6 }];
+        assert_eq!(single.packets(1), sent, "a SNAP would leave (5,1) in the log of a Java server");
+    }
+}
+
+fn disk_in(epoch: u64) -> consensus::Promise {
+    consensus::Promise { epoch, current: epoch, ..consensus::Promise::default() }
+}
+
+/// As Java's servers do up to 3.8.4.
+#[test]
+fn a_follower_may_acknowledge_all_that_it_was_brought_up_to_date_with() {
+    let mut single = Single::new(3, 3, 0, &disk(), 9);
+    single.lead_with(2, 2, Some(at(2, 1)));
+    single.hear(2, Packet::Ack { position: at(2, 2) });
+    single.hear(2, Packet::Ack { position: at(4, 1) });
+    assert_eq!(single.zab.established(), None, "it is NEWLEADER that counts");
+    single.hear(2, Packet::Ack { position: at(5, 0) });
+    assert_eq!(single.zab.established(), Some(5));
+    single.hear(2, Packet::Ack { position: at(4, 2) });
+    single.apply();
+    single.hear(2, Packet::Ack { position: at(5, 0) });
+    assert!(!single.disconnected(2));
+    // One that comes back while a transaction is open acknowledges that, too, perhaps before NEWLEADER: it is not told again.
+    single.propose(&["x"]);
+    single.sync();
+    single.link(1);
+    single.hear(1, Packet::LearnerInfo { accepted: 4, observer: false, config_version: 0 });
+    single.hear(1, Packet::AckEpoch { current: Some(4), last: Some(at(4, 2)) });
+    single.hear(1, Packet::Ack { position: at(5, 1) });
+    single.hear(1, Packet::Ack { position: at(5, 0) });
+    assert!(!single.disconnected(1));
+    assert_eq!(single.zab.committed(), at(5, 1));
+    single.hear(1, Packet::Ack { position: at(5, 9) });
+    assert!(single.disconnected(1), "nobody has proposed that");
+}
+
 #[test]
 fn snap_for_who_cannot_cut_or_is_too_far_behind() {
     let snap = |last, tail| {
