@@ -34,8 +34,8 @@ use zookeeper::config::{Address, HostPort, Server};
 
 /// So many servers that nobody has configured may have a say at a time.
 const STRANGERS_MAX: usize = 32;
-/// Who closes connections sooner than this is not called again before there is something to say.
-const STOOD_FOR_A_WHILE: Duration = Duration::from_secs(1);
+/// Who closes a connection sooner than this is not called again at once, but soon.
+const STOOD_FOR_A_WHILE: Duration = Duration::from_millis(100);
 /// A server that is just starting is found soon if it is called again after this, then after twice as long …
 const CALL_AGAIN: Duration = Duration::from_millis(25);
 /// … and so on, so often.
@@ -148,16 +148,24 @@ impl Election {
             return;
         }
         self.inbox.put(PeerEvent::Unreachable { peer: node(sid), link: Link::Election, how });
-        if how == How::Refused && peer.waiting.is_some() && peer.called < CALLS && !peer.to_be_called {
-            let pause = CALL_AGAIN * 2_u32.pow(peer.called);
-            peer.called += 1;
-            peer.to_be_called = true;
-            let election = self.clone();
-            spawn_local(async move {
-                sleep(pause).await;
-                election.call_again(sid);
-            });
+        if how == How::Refused {
+            self.call_soon(sid, peer);
         }
+    }
+
+    /// Calls a server again in a while, later each time, as long as there is something to say to it.
+    fn call_soon(self: &Rc<Election>, sid: i64, peer: &mut Peer) {
+        if peer.waiting.is_none() || peer.called >= CALLS || peer.to_be_called {
+            return;
+        }
+        let pause = CALL_AGAIN * 2_u32.pow(peer.called);
+        peer.called += 1;
+        peer.to_be_called = true;
+        let election = self.clone();
+        spawn_local(async move {
+            sleep(pause).await;
+            election.call_again(sid);
+        });
     }
 
     fn call_again(self: &Rc<Election>, sid: i64) {
@@ -170,10 +178,13 @@ impl Election {
         }
     }
 
-    /// The larger id was greeted, and opens a connection of its own.
-    fn on_greeted(&self, sid: i64) {
+    /// The larger id was greeted, and opens a connection of its own; unless it was about to die and nobody took the call.
+    fn on_greeted(self: &Rc<Election>, sid: i64) {
         if let Some(peer) = self.peers.borrow_mut().get_mut(&sid) {
             peer.dialing = false;
+            if peer.connection.is_none() && peer.configured {
+                self.call_soon(sid, peer);
+            }
         }
     }
 
@@ -246,11 +257,14 @@ impl Election {
         let Some(peer) = peers.get_mut(&sid) else { return };
         let Some(ended) = peer.connection.take_if(|current| current.id == connection) else { return };
         if peer.configured {
-            let (peer, link) = (node(sid), Link::Election);
-            self.inbox.put(PeerEvent::Ended { peer, link, connection, how: How::Lost });
-            drop(peers);
+            self.inbox.put(PeerEvent::Ended { peer: node(sid), link: Link::Election, connection, how: How::Lost });
             if ended.since.elapsed() >= STOOD_FOR_A_WHILE {
+                drop(peers);
                 self.dial(sid);
+            } else {
+                // A process that is dying may still have let its kernel take this call.
+                peer.waiting = peer.waiting.take().or_else(|| peer.last.clone());
+                self.call_soon(sid, peer);
             }
         } else {
             peers.remove(&sid);
