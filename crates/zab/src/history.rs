@@ -19,13 +19,13 @@ pub(crate) fn follows(last: Position, next: Position) -> bool {
 }
 
 /// What an entry takes in memory beside its data, about: its place in the window, and its share of what an allocator needs.
-const OVERHEAD: u64 = 128;
+const OVERHEAD: usize = 128;
 
 /// A window on the log's end.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     before: Position,
-    /// Each with the bytes that all entries up to and including it take, counted from the process's start.
+    /// Each with the bytes of all entries up to and including it, counted from the process's start.
     window: VecDeque<(u64, Entry)>,
     /// The same for `before`.
     bytes_before: u64,
@@ -68,7 +68,7 @@ impl History {
 
     pub(crate) fn push(&mut self, entry: Entry) {
         assert!(follows(self.last(), entry.position), "{} does not follow {}", entry.position, self.last());
-        let bytes = self.bytes() + entry.data.len() as u64 + OVERHEAD;
+        let bytes = self.bytes() + entry.data.len() as u64;
         self.window.push_back((bytes, entry));
     }
 
@@ -104,10 +104,11 @@ impl History {
         self.window.clear();
     }
 
-    /// Lets go of old entries up to `upto`, as far as there are more than `bytes` of them all.
+    /// Lets go of old entries up to `upto`, as far as they all take more than `bytes` of memory.
     pub(crate) fn shrink(&mut self, bytes: usize, upto: Position) {
         while let Some((bytes_upto, first)) = self.window.front() {
-            if self.bytes() - self.bytes_before <= bytes as u64 || first.position > upto {
+            let taken = self.bytes() - self.bytes_before + (self.window.len() * OVERHEAD) as u64;
+            if taken <= bytes as u64 || first.position > upto {
                 return;
             }
             (self.bytes_before, self.before) = (*bytes_upto, first.position);
@@ -156,11 +157,11 @@ mod tests {
         assert!(history.holds(Position::new(1, 3)) && !history.holds(Position::new(3, 0)));
         assert_eq!(history.between(Position::new(1, 9), Position::new(4, 0)).count(), 2);
         history.truncate(Position::new(2, 2));
-        history.shrink((5 + OVERHEAD as usize) * 2 - 1, Position::new(9, 9));
+        history.shrink((5 + OVERHEAD) * 2 - 1, Position::new(9, 9));
         assert_eq!((history.before(), history.last()), (Position::new(2, 1), Position::new(2, 2)));
-        assert_eq!((history.bytes(), history.bytes_upto(Position::new(2, 1))), (15 + 3 * OVERHEAD, 10 + 2 * OVERHEAD));
+        assert_eq!((history.bytes(), history.bytes_upto(Position::new(2, 1))), (15, 10));
         history.reset(Position::new(7, 0));
         history.push(entry(7, 1));
-        assert_eq!(history.bytes(), 20 + 4 * OVERHEAD);
+        assert_eq!(history.bytes(), 20);
     }
 }

@@ -8,7 +8,7 @@ use zab::Config;
 /// Small limits, so that each is met.
 pub fn quick(config: &mut Config) {
     config.tick = millis(200);
-    config.history_bytes_max = 6;
+    config.history_bytes_max = 6 * 129;
     config.fetch_bytes_max = 3;
     config.apply_bytes_max = 3;
     config.observer_election_delay = millis(20);
