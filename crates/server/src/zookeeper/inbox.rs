@@ -26,6 +26,8 @@ pub(crate) enum PeerEvent {
     Unreachable { peer: NodeId, link: Link, how: How },
     /// Somebody said this.
     Said { peer: NodeId, link: Link, connection: ConnectionId, messages: Vec<Message>, room: Room },
+    /// A snapshot is on its way here, and comes on.
+    SnapshotComes { peer: NodeId, connection: ConnectionId },
     /// A snapshot is here whole: its file waits to be installed.
     SnapshotArrived { peer: NodeId, connection: ConnectionId, message: Message },
     /// A snapshot has left, or has not.

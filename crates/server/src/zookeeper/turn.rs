@@ -235,6 +235,13 @@ impl<D: Disk> Turns<D> {
                     }
                 }
             }
+            PeerEvent::SnapshotComes { peer, connection } => {
+                // It may take longer than silence may last. A PING, which nobody answers at that stage, says that its leader lives.
+                if self.believes(peer, Link::Quorum, connection) {
+                    let alive = Packet::Ping { last: Position::ZERO, touched: Vec::new() };
+                    self.handle(Event::Receive { from: peer, message: Message::Packet(alive) });
+                }
+            }
             PeerEvent::SnapshotArrived { peer, connection, message } => {
                 if self.believes(peer, Link::Quorum, connection) {
                     self.handle(Event::SnapshotArrived { from: peer, message });
@@ -275,10 +282,12 @@ impl<D: Disk> Turns<D> {
     /// A connection is believed in no more.
     fn forget(&mut self, peer: NodeId, link: Link, how: How) {
         if self.connections.remove(&(peer, link)).is_some() {
-            if link == Link::Quorum {
-                self.fetches.remove(&peer);
-            }
+            let fetch = if link == Link::Quorum { self.fetches.remove(&peer) } else { None };
             self.handle(Event::Disconnected { peer, link, how });
+            // What was not read yet is answered all the same: until then nothing more is asked for this peer, come back or not.
+            if let Some(consensus::Fetch { reader, .. }) = fetch {
+                self.handle(Event::Fetched { reader, entries: Vec::new() });
+            }
         }
     }
 

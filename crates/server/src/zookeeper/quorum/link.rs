@@ -159,7 +159,7 @@ async fn read(quorum: &Quorum, peer: NodeId, link: &Link, mut buffer: BytesMut, 
         }
         if let Some(position) = snapshot {
             debug!(%peer, "a snapshot arrives");
-            if let Err(error) = arriving::receive(quorum, peer, position, &link.stream, &mut buffer).await {
+            if let Err(error) = arriving::receive(quorum, (peer, link.id), position, &link.stream, &mut buffer).await {
                 return error;
             }
             let message = Message::Packet(Packet::Snapshot { position });

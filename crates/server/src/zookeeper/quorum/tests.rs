@@ -177,6 +177,25 @@ fn a_snapshot_takes_its_place_among_the_packets() {
 }
 
 #[test]
+fn a_snapshot_that_takes_long_is_heard_of_while_it_comes() {
+    with_two(|mut one, mut two| async move {
+        join(&mut one, &mut two).await;
+        let (feed, pieces) = mpsc::channel(1);
+        let position = Position::new(1, 5);
+        two.quorum.send_snapshot(NodeId(1), &Packet::Snapshot { position }, Leaving { pieces });
+        two.quorum.flush();
+        // Until this is heard there is always more to come.
+        let feeding = spawn_local(async move {
+            while feed.send(Ok(Bytes::from_static(&[7; 10]))).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        assert!(matches!(one.event().await, PeerEvent::SnapshotComes { peer: NodeId(2), .. }));
+        feeding.abort();
+    });
+}
+
+#[test]
 fn a_snapshot_that_cannot_be_read_ends_the_link() {
     with_two(|mut one, mut two| async move {
         join(&mut one, &mut two).await;
