@@ -58,7 +58,10 @@ async fn run_on<D: Disk>(
     config: Config,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let (data, log) = (disk(data.to_owned()), disk(log.to_owned()));
+    // One folder is one disk: a disk may know more of its folder than what is in it.
+    let one = data == log;
+    let data = disk(data.to_owned());
+    let log = if one { data.clone() } else { disk(log.to_owned()) };
     let local = LocalSet::new();
     let lived = local.run_until(live(data, log, Rc::new(config), stop)).await;
     // Closes every socket at once; then nobody sends to the disk's threads any more, and they end.
