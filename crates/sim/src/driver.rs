@@ -59,8 +59,9 @@ impl<P: Subject> World<P> {
                     P::began_to_lead(self, member, epoch);
                 }
                 let word = (member as u64) << 8 | role_number(role);
-                self.trace
-                    .note(self.now, word ^ epoch << 16, || format!("m{} is {role} in term {epoch}{}", member + 1, led_by(role)));
+                self.trace.note(self.now, word ^ epoch << 16, || {
+                    format!("m{} is {role} in {} {epoch}{}", member + 1, P::EPOCH, led_by(role))
+                });
             }
             Effect::Explain(decision) => {
                 self.trace.note(self.now, 7, || format!("m{}: {decision}", member + 1));
@@ -162,7 +163,9 @@ fn role_number(role: consensus::Role) -> u64 {
 
 fn led_by(role: consensus::Role) -> String {
     match role {
-        consensus::Role::Follower { leader: Some(leader) } => format!(" of m{leader}"),
+        consensus::Role::Follower { leader: Some(leader) } | consensus::Role::Learner { leader: Some(leader) } => {
+            format!(" of m{leader}")
+        }
         _ => String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! Whole members in a hostile world, from one seed.
 //!
-//! The members are those of the product: the same [`replica`], the same [`raft`], the same [`storage`]. What the server has sockets,
-//! threads, files and a clock for, this crate has a queue of occasions for, ordered by virtual time:
+//! The members are those of the product: the same [`replica`], the same [`raft`] or [`zab`], the same [`storage`]. What the server has
+//! sockets, threads, files and a clock for, this crate has a queue of occasions for, ordered by virtual time:
 //!
 //! ```text
 //!              plan ◀── seed ──▶ chaos, workload
@@ -19,6 +19,9 @@
 //! A run has three parts: *chaos*, in which anything goes wrong that the seed has switched on; *calm*, in which a core of the members
 //! is healed and has to find itself; and the check that what clients were told makes one history. The same seed
 //! gives the same run: [`Outcome::hash`] covers every event.
+//!
+//! What differs between protocols (settings, links, storage, what must hold of each in particular) stands behind one trait, `Subject`,
+//! and lies in `on_raft` and `on_zab`.
 //!
 //! See docs/VERIFICATION.md for the invariants, the faults and the figures to reach.
 

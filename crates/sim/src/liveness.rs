@@ -225,7 +225,7 @@ impl<P: Subject> World<P> {
         let ghost = self.ghost.borrow();
         let seen = &ghost.members[member];
         let state = if seen.alive { "alive" } else { "down" };
-        format!("m{} is {state}, {:?} in term {} with a log up to {}", member + 1, seen.role, seen.term, seen.last())
+        format!("m{} is {state}, {:?} in {} {} with a log up to {}", member + 1, seen.role, P::EPOCH, seen.term, seen.last())
     }
 
     /// One write and one read for each of the core.

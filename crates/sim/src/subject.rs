@@ -39,6 +39,8 @@ pub(crate) trait Subject: Sized + 'static {
     /// What a member keeps on its disk.
     type Store: Store;
 
+    /// What it calls an epoch.
+    const EPOCH: &str;
     /// Clients are bound to one server at a time: it serves them only in the broadcast phase, and refuses who has seen more than it
     /// has applied. They read from it without asking anybody, too.
     const SESSIONS: bool;

@@ -45,6 +45,7 @@ impl Subject for Raft {
     type Happening = Happening;
     type Store = RaftStore;
 
+    const EPOCH: &str = "term";
     const SESSIONS: bool = false;
     const OUTPUTS_MAX: usize = 20_000;
     const SNAPSHOTS_ARE_COMMITTED: bool = true;

@@ -47,6 +47,7 @@ impl Subject for Zab {
     type Happening = Happening;
     type Store = ZabStore;
 
+    const EPOCH: &str = "epoch";
     const SESSIONS: bool = true;
     // A learner is sent at once what it lacks of the history in memory, which has a bound in bytes.
     const OUTPUTS_MAX: usize = 500_000;
