@@ -137,6 +137,8 @@ impl Quorum {
             standing.dirty = false;
             if !standing.link.flush() {
                 swamped.push((peer, standing.link.id));
+            } else if standing.link.tells_drained() {
+                self.inbox.put(PeerEvent::Drained { peer, connection: standing.link.id });
             }
         }
         for (peer, connection) in swamped {

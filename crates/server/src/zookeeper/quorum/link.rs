@@ -59,6 +59,13 @@ impl Link {
         drained
     }
 
+    /// Whether somebody who wants to know when the outbox is drained is to be told so now.
+    pub(crate) fn tells_drained(&self) -> bool {
+        let tells = self.awaited.get() && self.outbox.borrow().is_drained();
+        self.awaited.set(self.awaited.get() && !tells);
+        tells
+    }
+
     /// Writes what was pushed, as far as the socket takes it; the writer writes the rest. False if so much waits that the peer
     /// cannot be reading.
     pub(crate) fn flush(&self) -> bool {
@@ -112,8 +119,7 @@ async fn write(quorum: &Quorum, peer: NodeId, link: &Link) -> io::Error {
 async fn write_all(quorum: &Quorum, peer: NodeId, link: &Link) -> io::Result<()> {
     loop {
         let written = link.outbox.borrow_mut().write(&link.stream)?;
-        if link.awaited.get() && link.outbox.borrow().is_drained() {
-            link.awaited.set(false);
+        if link.tells_drained() {
             quorum.inbox.put(PeerEvent::Drained { peer, connection: link.id });
         }
         match written {

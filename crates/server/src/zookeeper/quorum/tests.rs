@@ -243,6 +243,24 @@ fn a_learner_that_reads_again_is_drained() {
     });
 }
 
+/// The socket may take at once all that was waited for.
+#[test]
+fn a_learner_that_takes_all_at_once_is_drained() {
+    with_two(|mut one, mut two| async move {
+        join(&mut one, &mut two).await;
+        // The first make the kernel give the connection larger buffers.
+        for count in [20, 1, 1, 1] {
+            for _ in 0..count {
+                two.quorum.send(NodeId(1), &Packet::Proposal { entry: entry(1, 1 << 20) });
+            }
+            assert!(!two.quorum.is_drained(NodeId(1)), "nothing has left yet");
+            two.quorum.flush();
+            assert_eq!(one.packets(count).await.len(), count);
+            assert!(matches!(two.event().await, PeerEvent::Drained { peer: NodeId(1), .. }));
+        }
+    });
+}
+
 #[test]
 fn whoever_does_not_begin_as_a_learner_is_let_go() {
     with_two(|_, mut two| async move {
