@@ -270,6 +270,20 @@ fn what_was_acknowledged_over_a_link_that_broke_does_not_count() {
 }
 
 #[test]
+fn a_snapshot_whose_link_broke_is_sent_again() {
+    // Nobody tells what became of the first: nothing of a connection is told after its end.
+    let mut single = established();
+    for _ in 0..2 {
+        single.link(1);
+        single.hear(1, Packet::LearnerInfo { accepted: 4, observer: false, config_version: 0 });
+        single.hear(1, Packet::AckEpoch { current: Some(2), last: None });
+        let sent = single.out.extract_if(.., |out| matches!(out, Output::SendSnapshot { .. })).count();
+        assert_eq!(sent, 1);
+        single.step(Input::Disconnected { peer: id(1), link: Link::Quorum, how: consensus::How::Lost });
+    }
+}
+
+#[test]
 fn sync_comes_after_all_that_was_proposed_before_it() {
     let mut single = established();
     single.hear(2, Packet::SyncRequest);
