@@ -70,7 +70,7 @@ impl Config {
             observer_election_delay: Duration::from_millis(200),
             connect_retry: Duration::from_millis(100),
             connect_attempts: 5,
-            history_bytes_max: 8 << 20,
+            history_bytes_max: 2 << 20,
             fetch_bytes_max: 1 << 20,
             inflight_bytes_max: 128 << 20,
             uncommitted_bytes_max: 64 << 20,
