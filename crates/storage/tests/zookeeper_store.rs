@@ -55,6 +55,24 @@ fn a_new_server_begins_as_javas_do() {
 }
 
 #[test]
+fn nothing_is_given_of_what_follows_a_transaction_that_is_gone_with_its_successors() {
+    let disk = MemoryDisk::new();
+    let mut store = open(&disk, Options { snapshots_kept: Some(1), ..SMALL }).unwrap();
+    let mut lines = write(&mut store, &[(1, 1), (1, 2), (1, 3)]);
+    snapshot(&mut store, &lines);
+    lines.extend(write(&mut store, &[(4, 1), (4, 2)]));
+    snapshot(&mut store, &lines);
+    let positions = |first: (u64, u64)| {
+        let first = Position::new(first.0, first.1).zxid();
+        let entries = store.log.reader().read(first, u64::MAX >> 1, usize::MAX).unwrap();
+        entries.iter().map(|entry| (entry.position.epoch, entry.position.index)).collect::<Vec<_>>()
+    };
+    assert_eq!(positions((4, 1)), [(4, 1), (4, 2)]);
+    // (4, 1) can follow any transaction of an earlier epoch, and (1, 3) was between.
+    assert_eq!(positions((1, 2)), []);
+}
+
+#[test]
 fn an_empty_folder_is_trusted_only_if_somebody_says_so() {
     let careful = Options { autocreate: false, ..SMALL };
     let disk = MemoryDisk::new();
