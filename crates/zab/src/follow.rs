@@ -117,6 +117,10 @@ impl Zab {
             Stage::Connecting { retry_at } => retry_at.unwrap_or(Instant::NEVER).min(following.since + self.config.init_time()),
             // The leader waits for this server.
             Stage::Installing | Stage::Persisting { .. } => Instant::NEVER,
+            Stage::Serving => {
+                let stuck = self.disk.open_since().map_or(Instant::NEVER, |since| since + self.config.sync_time());
+                stuck.min(following.heard + self.silence_limit(Stage::Serving))
+            }
             stage => following.heard + self.silence_limit(stage),
         }
     }
@@ -143,8 +147,12 @@ impl Zab {
             Stage::Installing | Stage::Persisting { .. } => {}
             _ => {
                 let lasted = self.now.since(following.heard);
+                let stuck = self.disk.open_for(self.now);
                 if lasted >= self.silence_limit(stage) {
                     self.leave(Leaving::Silence { lasted });
+                } else if stage == Stage::Serving && stuck >= self.config.sync_time() {
+                    // What it shows its clients grows old, and what it is told piles up. Of an observer nobody else would notice.
+                    self.leave(Leaving::DiskStuck { lasted: stuck });
                 }
             }
         }

@@ -65,6 +65,11 @@ pub enum Leaving {
         /// What this server has promised.
         accepted: u64,
     },
+    /// This server's own disk has not answered.
+    DiskStuck {
+        /// For how long.
+        lasted: Duration,
+    },
     /// It said something that it must not say there.
     Nonsense {
         /// What.
@@ -223,6 +228,7 @@ impl fmt::Display for Leaving {
             Leaving::LinkRefused => f.write_str("no process listens there any more"),
             Leaving::Unreachable { attempts } => write!(f, "could not connect in {attempts} attempts"),
             Leaving::Silence { lasted } => write!(f, "heard nothing for {}", Span(*lasted)),
+            Leaving::DiskStuck { lasted } => write!(f, "its own log write has been open for {}", Span(*lasted)),
             Leaving::OldEpoch { theirs, accepted } => {
                 write!(f, "it leads epoch {theirs}, and this server has accepted {accepted}")
             }

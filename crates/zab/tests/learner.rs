@@ -157,6 +157,34 @@ fn an_observer_is_informed_and_acknowledges_nothing() {
 }
 
 #[test]
+fn a_learner_whose_disk_hangs_serves_no_more_until_it_answers() {
+    // Server 3 is a voter here, server 4 an observer, whose acknowledgements nobody would miss.
+    for (me, inform) in [(1, false), (4, true)] {
+        let mut single = Single::new(me, 3, 1, &disk(), 9);
+        single.follow_in(3, 5);
+        single.hear(3, Packet::Diff { upto: at(4, 2) });
+        single.hear(3, Packet::NewLeader { epoch: 5 });
+        single.sync();
+        single.hear(3, Packet::UpToDate);
+        single.apply();
+        assert!(single.zab.serving());
+        let entry = entry(5, 1, "d");
+        single.hear(3, if inform { Packet::Inform { entry } } else { Packet::Proposal { entry } });
+        single.wait(millis(9_000));
+        single.hear(3, Packet::Ping { last: at(5, 1), touched: vec![] });
+        assert!(single.zab.serving());
+        single.wait(millis(1_000));
+        assert!(!single.zab.serving());
+        assert!(single.disconnected(3));
+        assert!(single.decisions().contains(&"left 3: its own log write has been open for 10.0 s".to_owned()));
+        single.wait(millis(1_000));
+        assert_eq!(single.notifications(2), [], "it looks for nobody whom it could not follow");
+        single.sync();
+        assert_eq!(single.notifications(2).len(), 1);
+    }
+}
+
+#[test]
 fn nonsense_costs_the_link() {
     let up_to_date = || {
         let mut single = Single::new(1, 3, 0, &disk(), 9);
