@@ -76,16 +76,22 @@ fn command(dir: &Path, base_port: u16, more: &[&str]) -> Command {
 
 /// A base port whose members' ports are free, three members wide.
 fn base_port() -> u16 {
+    base_port_of(3, &[0, 1])
+}
+
+/// A base port from which the ports of so many members are free, each at these distances from the member's first.
+fn base_port_of(members: u16, distances: &[u16]) -> u16 {
+    let free = |port: Option<u16>| port.is_some_and(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
     for _ in 0..100 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let base = listener.local_addr().expect("it is bound").port();
         drop(listener);
-        let ports = [0, 1, 100, 101, 200, 201].map(|offset| base.checked_add(offset));
-        if ports.iter().all(|port| port.is_some_and(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())) {
+        let offsets = (0..members).flat_map(|member| distances.iter().map(move |distance| member * 100 + distance));
+        if offsets.map(|offset| base.checked_add(offset)).all(free) {
             return base;
         }
     }
-    panic!("no six free ports in a pattern of members");
+    panic!("no free ports in a pattern of members");
 }
 
 fn kill(pid: u64) {
@@ -127,6 +133,32 @@ fn a_killed_leader_is_replaced_and_restarted_and_its_data_is_there() {
 
     let back = dev.until("follower", |member| member == killed);
     assert_ne!(back["pid"], pid, "it is another process");
+}
+
+#[test]
+fn an_ensemble_outlives_its_leader_and_its_clients_do_not_mind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let base_port = base_port_of(4, &[0, 1, 707, 1707]);
+    let mut dev = Dev::start(&folder.path().join("dev"), base_port, &["--zookeeper", "--observers", "1"]);
+    assert_eq!(dev.pids().len(), 4);
+    let zk = |arguments: &[&str]| client(&[&["zk"], arguments].concat(), folder.path());
+    let created = zk(&["create", "/greeting", "hello"]);
+    assert_eq!(created.stdout, b"/greeting\n", "{}", said(&created));
+    // The fourth is the observer: it serves, too.
+    let observer = dev.ready["members"][3]["client"].as_str().expect("an address").to_owned();
+    let got = zk(&["get", "/greeting", "--servers", &observer]);
+    assert_eq!(got.stdout, b"hello\n", "{}", said(&got));
+
+    let (killed, pid) =
+        (dev.ready["leader"].as_str().expect("a leader").to_owned(), dev.leader()["pid"].as_u64().expect("a pid"));
+    kill(pid);
+    dev.until("down", |member| member == killed);
+    dev.until("leader", |member| member != killed);
+    let set = zk(&["set", "/greeting", "again"]);
+    assert!(set.status.success(), "{}", said(&set));
+    dev.until("follower", |member| member == killed);
+    let missing = zk(&["get", "/nothing"]);
+    assert!(said(&missing).contains("/nothing: there is no such node"), "{}", said(&missing));
 }
 
 #[test]

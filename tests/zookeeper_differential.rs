@@ -81,6 +81,7 @@ fn three_servers_answer_as_java_does() {
 
 /// What is compared must not depend on the moment: Java says the same twice.
 #[test]
+#[ignore = "about the list of operations and not about Quorate: to be run when it grows"]
 fn java_answers_as_java_does() {
     if !peers() {
         return;

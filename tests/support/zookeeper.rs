@@ -184,8 +184,12 @@ pub fn run_python(program: &str, arguments: &[&str]) -> String {
     succeeded(program, &output)
 }
 
-/// Every running server holds the same tree.
+/// Every running server holds the same tree, and none has found a transaction after which its digest was not the leader's.
 pub fn assert_equal_trees(ensemble: &Ensemble) {
+    for server in ensemble.servers.iter().filter(|server| server.is_running()) {
+        let mismatches = server.monitored("zk_digest_mismatches_count");
+        assert!(mismatches.as_deref() == Some("0"), "{} ({:?}) found {mismatches:?} digests wrong", server.name, server.kind);
+    }
     let addresses: Vec<String> = ensemble.servers.iter().filter(|server| server.is_running()).map(Server::address).collect();
     println!("{}", run_python("tree.py", &addresses.iter().map(String::as_str).collect::<Vec<_>>()).trim_end());
 }
