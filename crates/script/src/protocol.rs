@@ -49,8 +49,8 @@ pub trait Protocol: Sized + 'static {
         Position::new(epoch, previous.index + 1)
     }
 
-    /// The place in `log` of the first entry to be given to who wants them from `first` on, if it is there.
-    fn first_fetched(log: &[Entry], first: u64) -> Option<usize> {
+    /// The place in `log`, which begins after `base`, of the first entry to be given to who wants them from `first` on, if it is there.
+    fn first_fetched(_base: Position, log: &[Entry], first: u64) -> Option<usize> {
         log.iter().position(|entry| entry.position.index == first)
     }
 

@@ -193,9 +193,10 @@ impl<P: Protocol> World<P> {
     }
 
     fn fetch(&mut self, id: NodeId, fetch: Fetch, inputs: &mut Inputs<P>) -> Outcome {
-        let log = &self.member(id)?.disk.written.entries;
+        let image = &self.member(id)?.disk.written;
+        let log = &image.entries;
         let mut bytes = 0;
-        let found = P::first_fetched(log, fetch.first).map_or(&[][..], |at| &log[at..]);
+        let found = P::first_fetched(image.base, log, fetch.first).map_or(&[][..], |at| &log[at..]);
         let entries: Vec<Entry> = found
             .iter()
             .take_while(|entry| {

@@ -43,10 +43,11 @@ impl Protocol for Zab {
         position.zxid()
     }
 
-    /// The last entry at or before `first`, or the log's first.
-    fn first_fetched(log: &[Entry], first: u64) -> Option<usize> {
-        let after = log.iter().position(|entry| entry.position.zxid() > first).unwrap_or(log.len());
-        (!log.is_empty()).then(|| after.saturating_sub(1))
+    /// The last entry at or before `first`, or the log's first if that is the very next. A log that begins later gives nothing: nobody
+    /// could tell what is missing.
+    fn first_fetched(base: Position, log: &[Entry], first: u64) -> Option<usize> {
+        let at_or_before = log.iter().rposition(|entry| entry.position.zxid() <= first);
+        at_or_before.or((base.zxid() == first && !log.is_empty()).then_some(0))
     }
 
     fn promise(promise: &Promise) -> String {
