@@ -258,12 +258,14 @@ impl Election {
         let Some(ended) = peer.connection.take_if(|current| current.id == connection) else { return };
         if peer.configured {
             self.inbox.put(PeerEvent::Ended { peer: node(sid), link: Link::Election, connection, how: How::Lost });
+            // What was said last may not have arrived.
+            peer.waiting = peer.waiting.take().or_else(|| peer.last.clone());
             if ended.since.elapsed() >= STOOD_FOR_A_WHILE {
+                peer.called = 0;
                 drop(peers);
                 self.dial(sid);
             } else {
                 // A process that is dying may still have let its kernel take this call.
-                peer.waiting = peer.waiting.take().or_else(|| peer.last.clone());
                 self.call_soon(sid, peer);
             }
         } else {
