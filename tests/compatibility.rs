@@ -72,5 +72,8 @@ fn the_page_has_the_table_of_flags_that_the_binary_knows() {
     let output = Command::new(env!("CARGO_BIN_EXE_quorate")).arg("flag-table").output().expect("the binary runs");
     let table = String::from_utf8(output.stdout).expect("text");
     assert!(table.contains("| `--name` |"));
-    assert!(etcd_part().ends_with(&table), "COMPATIBILITY.md has other flags; `cargo run -- flag-table` prints what belongs at its end");
+    assert!(
+        etcd_part().ends_with(&table),
+        "COMPATIBILITY.md has other flags; `cargo run -- flag-table` prints what belongs there"
+    );
 }
