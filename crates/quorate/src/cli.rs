@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// One binary that replaces etcd.
+/// One binary that replaces etcd and ZooKeeper.
 #[derive(Parser)]
 #[command(name = "quorate", version = crate::version(), max_term_width = 120, after_help = "Start here: quorate dev")]
 pub(crate) struct Cli {
@@ -200,7 +200,8 @@ pub(crate) struct Dev {
     #[arg(long, default_value_t = 0, requires = "zookeeper", value_parser = clap::value_parser!(u16).range(0..=9))]
     pub(crate) observers: u16,
     /// The first member's client port; the next member's is 100 higher. etcd: each peer port is one above the client port. ZooKeeper:
-    /// the quorum port is 707 above it and the election port 1707, so that 2181 goes with 2888 and 3888 [default: 2379, or 2181]
+    /// the quorum port is 707 above it and the election port 1707, so that 2181 goes with 2888 and 3888, and the AdminServer's port is
+    /// one above it [default: 2379, or 2181]
     #[arg(long)]
     pub(crate) base_port: Option<u16>,
     /// Where the members keep their data [default: quorate-dev, or quorate-dev-zookeeper]
@@ -269,6 +270,7 @@ pub(crate) enum ZooKeeperLoad {
 /// Whose servers are started to be measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum ZooKeeperServer {
+    /// This binary's
     Quorate,
     /// The Java ZooKeeper 3.9.3 that `cargo xtask peers` fetched
     Java,
@@ -312,7 +314,7 @@ pub(crate) struct ZooKeeperBench {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Failover {
-    /// Whose members: this binary's, or the Go etcd that `cargo xtask peers` fetched
+    /// Whose members: this binary's, or the originals that `cargo xtask peers` fetched
     #[arg(long, default_value = "quorate")]
     pub(crate) peer: Whose,
     /// The path of another binary
@@ -330,10 +332,10 @@ pub(crate) struct Failover {
     /// On which disk the members keep their data [default: the folder for temporary files]
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
-    /// The members' --heartbeat-interval, in milliseconds
+    /// etcd members' --heartbeat-interval, in milliseconds
     #[arg(long, default_value_t = 100)]
     pub(crate) heartbeat_interval: u64,
-    /// The members' --election-timeout, in milliseconds
+    /// etcd members' --election-timeout, in milliseconds
     #[arg(long, default_value_t = 1000)]
     pub(crate) election_timeout: u64,
     /// ZooKeeper servers' tickTime, in milliseconds
@@ -349,7 +351,9 @@ pub(crate) struct Failover {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Whose {
+    /// This binary's etcd members
     Quorate,
+    /// The Go etcd that `cargo xtask peers` fetched
     Etcd,
     /// This binary's ZooKeeper servers
     QuorateZookeeper,

@@ -72,7 +72,10 @@ fn command(command: Command) -> ExitCode {
     }
 }
 
-/// Which version this is, and which etcd's it speaks for.
+/// The ZooKeeper that its servers answer for, as `srvr` says it.
+const ZOOKEEPER: &str = "3.9.3";
+
+/// Which version this is, and which originals' it speaks for.
 fn version() -> String {
-    format!("{} (answers for etcd {})", env!("CARGO_PKG_VERSION"), etcd::version::SERVER)
+    format!("{} (answers for etcd {} and ZooKeeper {ZOOKEEPER})", env!("CARGO_PKG_VERSION"), etcd::version::SERVER)
 }

@@ -23,7 +23,7 @@ pub(crate) struct Reach {
 /// What to do.
 #[derive(Subcommand, Clone, Debug)]
 pub(crate) enum Action {
-    /// The names of a node's children
+    /// List the names of a node's children
     Ls {
         /// The node
         #[arg(default_value = "/")]
@@ -32,14 +32,14 @@ pub(crate) enum Action {
         #[arg(short = 'R', long)]
         recursive: bool,
     },
-    /// A node's data
+    /// Read a node's data
     Get {
         /// The node
         path: String,
     },
-    /// Creates a node and prints its path
+    /// Create a node and print its path
     Create(Create),
-    /// Sets a node's data
+    /// Write a node's data
     Set {
         /// The node
         path: String,
@@ -49,7 +49,7 @@ pub(crate) enum Action {
         #[arg(long, default_value_t = -1, hide_default_value = true, allow_negative_numbers = true)]
         version: i32,
     },
-    /// Deletes a node
+    /// Delete a node
     Rm {
         /// The node
         path: String,
@@ -60,12 +60,12 @@ pub(crate) enum Action {
         #[arg(long, default_value_t = -1, hide_default_value = true, allow_negative_numbers = true)]
         version: i32,
     },
-    /// What is known of a node beside its data
+    /// Print what is known of a node beside its data
     Stat {
         /// The node
         path: String,
     },
-    /// Prints what happens to a node and its children, until it is stopped
+    /// Print what happens to a node and its children, until it is stopped
     Watch {
         /// The node, which need not be there yet
         path: String,
