@@ -92,7 +92,7 @@ fn arguments_instead_of_a_file() {
     assert_eq!(fault, "argument 1: clientPort=http should be a whole number from 0 to 65535");
 }
 
-/// Z11: the sample configuration that people copy has `server.2` twice.
+/// The sample configuration that people copy has `server.2` twice.
 #[test]
 fn duplicate_server_line_is_refused() {
     let text = THREE.replace("server.3", "server.2");
