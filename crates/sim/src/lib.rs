@@ -23,7 +23,7 @@
 //! What differs between protocols (settings, links, storage, what must hold of each in particular) stands behind one trait, `Subject`,
 //! and lies in `on_raft` and `on_zab`.
 //!
-//! See docs/VERIFICATION.md for the invariants, the faults and the figures to reach.
+//! See docs/VERIFICATION.md for the invariants and the faults.
 
 #![forbid(unsafe_code)]
 
