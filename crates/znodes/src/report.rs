@@ -3,7 +3,7 @@
 use crate::acls::anyone;
 use crate::digest::{self, Numbers};
 use crate::nodes::Node;
-use crate::path::{self, CONFIG};
+use crate::path::CONFIG;
 use crate::{Permissions, Tree, TreeDigest};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -105,16 +105,6 @@ impl Tree {
         self.renumber(slot, |node| {
             (node.version, node.mzxid, node.mtime, node.content) = (-1, version, time, content);
         });
-    }
-
-    /// The first part of a path, by which Java counts bytes read and written.
-    pub fn namespace(path: &str) -> Option<&str> {
-        path.split('/').nth(1).filter(|part| !part.is_empty())
-    }
-
-    /// Whether `path` could name a node.
-    pub fn is_valid_path(path: &str) -> bool {
-        path::is_valid(path)
     }
 
     /// All paths below and including `top`, parents first: for tools and tests.

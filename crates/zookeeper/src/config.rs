@@ -64,11 +64,6 @@ impl Ensemble {
     pub fn is_hierarchical(&self) -> bool {
         !self.groups.is_empty() || !self.weights.is_empty()
     }
-
-    /// Whether the same servers have the same parts, whatever the versions are.
-    pub fn same_members(&self, other: &Ensemble) -> bool {
-        self.servers == other.servers && self.groups == other.groups && self.weights == other.weights
-    }
 }
 
 impl fmt::Display for BadLine {
