@@ -15,7 +15,7 @@ use report::{Cost, Measured};
 use std::io::IsTerminal;
 use std::time::Instant;
 
-/// The tick of servers that are started here, and how many of them they may be silent: ZooKeeper's own sample's.
+/// The tick, in milliseconds, of servers that are started here, and how many of them they may be silent: ZooKeeper's own sample's.
 const TICK: u64 = 2000;
 const SYNC_LIMIT: u64 = 5;
 
