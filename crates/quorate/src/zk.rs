@@ -73,7 +73,8 @@ async fn connect(reach: &Reach) -> Result<Connection, String> {
         }
         if Instant::now() + PAUSE >= deadline {
             return Err(format!(
-                "no server serves within {} s; the last that was tried says: {last}",
+                "no server serves within {} s; the last that was tried says: {last}\n\
+                 is the ensemble running? `quorate dev --zookeeper` starts one here; --servers names another",
                 reach.timeout.as_secs_f64()
             ));
         }

@@ -37,7 +37,8 @@ pub(crate) fn free_ports(count: usize) -> io::Result<Vec<u16>> {
 pub(crate) fn holder(port: u16) -> String {
     match listening_process(port) {
         Some((pid, name)) => format!("{name} (pid {pid})"),
-        None => "a process of another user".to_owned(),
+        // Or nobody listens: connections leave from ports of their own, and one of them left from this one.
+        None => "a process of another user, or by a connection that left from it".to_owned(),
     }
 }
 
