@@ -1,4 +1,4 @@
-//! Three ZooKeeper servers on free ports of loopback, in a folder of their own, that end with this process.
+//! ZooKeeper servers on free ports of loopback, in a folder of their own, that end with this process.
 
 use super::super::member::{Member, peer};
 use crate::cli::ZooKeeperServer;
@@ -20,7 +20,7 @@ pub(crate) struct Ensemble {
 }
 
 impl Ensemble {
-    /// Starts `count` servers and waits until all of them serve.
+    /// Starts `count` servers, with a tick of so many milliseconds, and waits until all of them serve.
     pub(crate) async fn start(
         whose: ZooKeeperServer,
         count: u16,
