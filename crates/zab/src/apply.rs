@@ -2,7 +2,7 @@
 //!
 //! Applied is what is known to be committed and is synced here, so that what the machine holds is never cut and a snapshot never
 //! holds more than the log. After a restart nothing beyond the snapshot is: the tail of the log is history, not state, until the
-//! leader of the next epoch has said what becomes of it. (Java's servers replay all of it, and reload when they must cut.)
+//! leader of the next epoch has said what becomes of it (DESIGN 12). Java's servers replay all of it, and reload when they must cut.
 
 use crate::history::follows;
 use crate::role::Is;

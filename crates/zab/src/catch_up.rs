@@ -5,7 +5,7 @@
 //!   DIFF   the log goes on where it ends
 //!   TRUNC  the log is cut, then goes on
 //!   SNAP   what follows is kept in memory until NEWLEADER; then the snapshot and what is committed of it come into force as one,
-//!          so that a crash never leaves less than was acknowledged before
+//!          so that a crash never leaves less than was acknowledged before (DESIGN 13)
 //! ```
 //!
 //! The order at NEWLEADER is what ZOOKEEPER-3911, 4643, 4646 and 4785 were about: the transactions are synced, then currentEpoch is,

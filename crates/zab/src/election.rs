@@ -331,7 +331,7 @@ impl Zab {
         // The wait is a courtesy to voters whose better vote has not arrived. Once every voter has voted in this round, or no
         // process listens at its election port, nobody is left to be polite to. If that is a mistake (the port was refused while
         // its server was starting), the leader may be one whose history somebody beats; discovery then finds out, as it does when
-        // the 200 ms were too short. Safety rests on quorums there, never on this wait.
+        // the 200 ms were too short. Safety rests on quorums there, never on this wait (DESIGN 14).
         if self.config.early_finalize {
             let voters = &self.config.configuration.voters;
             let voted = voters.iter().filter(|id| begun.votes.contains_key(id)).count();

@@ -1,6 +1,6 @@
 //! The quorum port (2888): a leader and its learners (`Leader`, `LearnerHandler`, `Learner`).
 //!
-//! The port is always open: a learner may know who leads a moment before the leader does. What comes in belongs to a learner once its first
+//! The port is always open (DESIGN 15): a learner may know who leads a moment before the leader does. What comes in belongs to a learner once its first
 //! packet has said who it is. To every other server there is one link at most, in whichever direction.
 //!
 //! ```text
