@@ -4,6 +4,7 @@ use crate::acls::anyone;
 use crate::digest::{self, Numbers};
 use crate::nodes::Node;
 use crate::path::CONFIG;
+use crate::verify::Verify;
 use crate::{Permissions, Tree, TreeDigest};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -86,6 +87,13 @@ impl Tree {
     /// How often the tree was not what a leader, or a snapshot, said that it would be; and where that was seen first.
     pub fn digest_mismatches(&self) -> (u64, Option<Position>) {
         (self.verify.mismatches, self.verify.first_mismatch)
+    }
+
+    /// This tree came as a snapshot from a leader, which does not say when it ended (on the wire the digest is left out), and all that
+    /// came with it has been applied. Until now it was the tree of no one moment: what was found wrong with it, and what digests it
+    /// had, means nothing.
+    pub fn settle(&mut self) {
+        self.verify = Verify::default();
     }
 
     /// Writes the ensemble's configuration into `/zookeeper/config`, which every server does on its own when it starts and when the

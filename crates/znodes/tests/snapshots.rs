@@ -165,6 +165,30 @@ fn a_snapshot_without_a_digest_is_read_too() {
     assert_eq!(restored.stat("/a"), plain.tree.stat("/a"));
 }
 
+/// As it is on the wire: until all that comes with it is applied, nobody can tell what its digest should be.
+#[test]
+fn a_fuzzy_snapshot_without_a_digest_is_no_alarm_once_it_has_settled() {
+    let mut leader = grown();
+    let mut cursor = leader.tree.begin_snapshot();
+    let mut chunks = Vec::new();
+    while let Some(chunk) = leader.tree.snapshot_chunk(&mut cursor, 60) {
+        chunks.push(chunk);
+        leader.ask(set("/a", "once more", -1)).unwrap();
+        leader.ask(set("/a/s0000000002", "once more", -1)).unwrap();
+    }
+    leader.tree.end_snapshot(cursor);
+    let whole = Bytes::from(chunks.concat());
+    let mut restored = restore(vec![whole.slice(..whole.len() - 20)]).unwrap();
+    replay(&mut restored, &leader.log);
+    assert_ne!(restored.digest_mismatches().0, 0, "on the way it was the tree of no one moment");
+    restored.settle();
+    assert_same(&restored, &leader.tree);
+    assert_eq!((restored.digest_mismatches(), restored.digest_log().count()), ((0, None), 0));
+    leader.ask(set("/a/s0000000002", "and again", -1)).unwrap();
+    replay(&mut restored, &leader.log);
+    assert_eq!(restored.digest_mismatches(), (0, None));
+}
+
 #[test]
 fn a_fresh_trees_snapshot_is_javas() {
     let mut tree = Tree::new(Settings::default());

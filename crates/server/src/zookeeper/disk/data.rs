@@ -95,7 +95,8 @@ impl<D: Disk> Keeper<D> {
             DataCommand::Merge { arrived: Arrived { sealed, tree }, entries } => {
                 self.taking = None;
                 let merged = merge(&self.snapshots, sealed, &entries, |_| Ok(*tree), apply);
-                let (sealed, tree) = merged.map_err(|error| StopError::Data(error.to_string()))?;
+                let (sealed, mut tree) = merged.map_err(|error| StopError::Data(error.to_string()))?;
+                tree.settle();
                 let _ = self.log.send(LogCommand::Install { sealed, tree: Box::new(tree) });
                 Ok(None)
             }
