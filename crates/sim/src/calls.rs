@@ -1,6 +1,7 @@
 //! Clients call, and give up.
 
-use crate::subject::Subject;
+use crate::machine::Face;
+use crate::subject::{Machine, Subject};
 use crate::workload::Call;
 use crate::world::{Occasion, World};
 use replica::{Event, Token};
@@ -48,9 +49,9 @@ impl<P: Subject> World<P> {
             self.workload.arrived(call.op(), floor);
             self.trace.note(self.now, call.op() << 8 | 15, || format!("m{} is asked: {}", member + 1, crate::words::ask(&call)));
             match call {
-                Call::Write(op, command) => requests.push((Token(op), command)),
-                Call::Read(op, key) => queries.push((Token(op), key)),
-                Call::Look(op, key) => looks.push((Token(op), key)),
+                Call::Write(op, command) => requests.push((Token(op), Machine::<P>::request(member, command))),
+                Call::Read(op, key) => queries.push((Token(op), Machine::<P>::query(member, key))),
+                Call::Look(op, key) => looks.push((Token(op), Machine::<P>::query(member, key))),
             }
         }
         if !requests.is_empty() {

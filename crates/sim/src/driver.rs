@@ -1,20 +1,20 @@
 //! What the server's driver does, in virtual time: events go in, effects are carried out in order.
 
 use crate::invariant::Invariant;
-use crate::machine::{Command, Response};
 use crate::member::{Done, Job, Member, Work};
-use crate::subject::{Decision, Machine, Message, Store, Subject};
+use crate::subject::{COMPANY, Decision, Machine, Message, ResponseOf, Store, Subject};
 use crate::watch::Watched;
 use crate::world::{Occasion, World, place};
-use consensus::{Instant, Wall};
+use consensus::{Instant, StateMachine, Wall};
 use replica::{Answer, Effect, Event};
 use std::time::Duration;
 
 /// The effects of a replica in this world.
 pub(crate) type Effects<P> = replica::Effects<Watched<P>, Machine<P>>;
 /// An event of a replica in this world.
-pub(crate) type MapEvent<P> = Event<Message<P>, Machine<P>, Command, u16>;
-type MapEffect<P> = Effect<Message<P>, Decision<P>, Response, std::convert::Infallible>;
+pub(crate) type MapEvent<P> =
+    Event<Message<P>, Machine<P>, <Machine<P> as StateMachine>::Request, <Machine<P> as StateMachine>::Query>;
+type MapEffect<P> = Effect<Message<P>, Decision<P>, ResponseOf<P>, <Machine<P> as StateMachine>::Event>;
 
 /// Timeouts at one moment, after which a replica is believed to spin.
 const SPINS_MAX: u32 = 1_000;
@@ -43,7 +43,7 @@ impl<P: Subject> World<P> {
             Effect::Persist(persist) => self.give_job(member, Job::Persist(persist)),
             Effect::Send { to, message } => P::send(self, member, place(to), message),
             Effect::Fetch(fetch) => self.fetch(member, &fetch),
-            Effect::Answer { token, answer } => self.on_answer(member, token.0, &answer),
+            Effect::Answer { token, answer } => self.on_answer(member, token.0, answer),
             Effect::WriteSnapshot { snapshot, chunk } => self.write_snapshot(member, &snapshot, &chunk),
             Effect::FinishSnapshot(snapshot) => {
                 let latency = self.sync_latency(member);
@@ -52,7 +52,8 @@ impl<P: Subject> World<P> {
             Effect::CutLog { upto } => self.give_job(member, Job::Cut(upto)),
             Effect::SendSnapshot { to, message } => P::send_snapshot(self, member, place(to), message),
             Effect::InstallSnapshot { entries, .. } => self.install(member, entries),
-            Effect::Happened { .. } | Effect::HeardOfSession(_) => unreachable!("the map has neither watchers nor sessions"),
+            Effect::Happened { .. } => {} // nobody watches
+            Effect::HeardOfSession(note) => P::heard(self, member, note),
             Effect::DiscardSnapshot => P::discard_arrived(self, member),
             Effect::ChangeRole { epoch, role } => {
                 if role == consensus::Role::Leader {
@@ -83,16 +84,19 @@ impl<P: Subject> World<P> {
         }
     }
 
-    fn on_answer(&mut self, member: usize, token: u64, answer: &Answer<Response>) {
+    fn on_answer(&mut self, member: usize, token: u64, answer: Answer<ResponseOf<P>>) {
         let operator = token > self.next_transfer;
         self.trace.note(self.now, token << 8 | 3, || {
             let whom = if operator { "the operator".to_owned() } else { format!("operation {token}") };
-            format!("m{} answers {whom}: {}", member + 1, crate::words::answer(answer))
+            format!("m{} answers {whom}: {}", member + 1, crate::words::answer::<Machine<P>>(&answer))
         });
         if operator {
             return;
         }
-        let free = self.workload.answered(member, self.now, token, answer, &mut self.ghost.borrow_mut());
+        if token >= COMPANY {
+            return P::answer_company(self, member, token, answer);
+        }
+        let free = self.workload.answered(member, self.now, token, &answer, &mut self.ghost.borrow_mut());
         if let Some(client) = free {
             let think = self.workload.think();
             self.after(think, Occasion::ClientActs { client });

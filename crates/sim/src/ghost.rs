@@ -182,7 +182,7 @@ impl<P: Subject> Ghost<P> {
 }
 
 impl<P: Subject> Witness for RefCell<Ghost<P>> {
-    fn applied(&self, member: usize, position: Position, op: u64, digest: u64) {
+    fn applied(&self, member: usize, position: Position, op: u64, digest: Option<u64>) {
         self.borrow_mut().machine_applied(member, position, op, digest);
     }
 }

@@ -4,6 +4,7 @@ use crate::disk::Cause;
 use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::invariant::durable::Found;
+use crate::machine::Face;
 use crate::member::{self, Process, Work};
 use crate::subject::{Happening, Machine, Subject};
 use crate::watch::Watched;

@@ -21,6 +21,8 @@ pub(crate) struct Done {
     pub(crate) answered: Instant,
     /// What the register was said to hold; `None` if its client did not learn it.
     pub(crate) held: Option<u64>,
+    /// How often it was said to have been written by then; `None` if its client did not learn it.
+    pub(crate) version: Option<u64>,
     /// The place at which it took effect: of a write, its entry; of a read, the last entry that it saw.
     pub(crate) place: u64,
 }
@@ -34,9 +36,9 @@ pub(crate) fn check(mut operations: Vec<Done>) -> Result<(), String> {
 }
 
 fn replay(operations: &[Done]) -> Result<(), String> {
-    let mut registers: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut registers: BTreeMap<u16, (u64, u64)> = BTreeMap::new();
     for done in operations {
-        let register = registers.entry(done.key).or_insert(0);
+        let (register, version) = registers.entry(done.key).or_insert((0, 0));
         if let Some(held) = done.held
             && held != *register
         {
@@ -45,6 +47,15 @@ fn replay(operations: &[Done]) -> Result<(), String> {
         }
         if let Some(change) = done.change {
             *register = machine::change(*register, change);
+            *version += 1;
+        }
+        if let Some(said) = done.version
+            && said != *version
+        {
+            let (op, key, place) = (done.op, done.key, done.place);
+            return Err(format!(
+                "operation {op} was told that register {key} was written {said} times by {place}; it was {version}"
+            ));
         }
     }
     Ok(())
@@ -95,6 +106,7 @@ mod tests {
             called: Instant::from_nanos(called),
             answered: Instant::from_nanos(answered),
             held: Some(held),
+            version: None,
             place,
         }
     }

@@ -5,6 +5,7 @@
 //! only half takes part must not disturb those who do: this is where plain Raft fails.
 
 use crate::invariant::Invariant;
+use crate::machine::Face;
 use crate::member::Fate;
 use crate::subject::Subject;
 use crate::topology::shuffle;
@@ -269,7 +270,7 @@ impl<P: Subject> World<P> {
     }
 
     fn check_agreement(&mut self, core: &[usize]) {
-        let states: Vec<(Position, u64)> = core
+        let states: Vec<(Position, Option<u64>)> = core
             .iter()
             .filter_map(|&member| self.members[member].process.as_ref())
             .map(|process| (consensus::StateMachine::applied(process.replica.machine()), process.replica.machine().digest()))

@@ -55,10 +55,69 @@ pub(crate) struct Map<F> {
     form: PhantomData<F>,
 }
 
+/// A state machine that the world can try: clients see it as registers.
+pub(crate) trait Face: StateMachine + Sized + 'static {
+    /// Whether registers can be compared and swapped.
+    const SWAPS: bool;
+
+    /// A machine to which nothing was applied.
+    fn fresh() -> Self;
+    /// From now on the ghost hears of everything that is applied.
+    fn watch(&mut self, member: usize, witness: Rc<dyn Witness>);
+    /// The same wherever the same was applied. `None` while the machine is that of no one moment: see
+    /// [`StateMachine::begin_snapshot`].
+    fn digest(&self) -> Option<u64>;
+    /// It came from a peer, and all that came with it has been applied: it is the machine of one moment from now on.
+    fn settle(&mut self) {}
+    /// A client's write, as a client of `member`.
+    fn request(member: usize, command: Command) -> Self::Request;
+    /// A client's read.
+    fn query(member: usize, key: u16) -> Self::Query;
+    /// What an answer tells of a register. An error if it tells of none.
+    fn told(response: &Self::Response) -> Result<Told, String>;
+}
+
+/// What an answer tells of a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Told {
+    /// What it holds, or held before the write.
+    pub(crate) held: Option<u64>,
+    /// How often it was written.
+    pub(crate) version: Option<u64>,
+}
+
+impl<F: Form> Face for Map<F> {
+    const SWAPS: bool = true;
+
+    fn fresh() -> Map<F> {
+        Map::new()
+    }
+
+    fn watch(&mut self, member: usize, witness: Rc<dyn Witness>) {
+        self.watcher = Some((member, witness));
+    }
+
+    fn digest(&self) -> Option<u64> {
+        Some(self.digest)
+    }
+
+    fn request(_member: usize, command: Command) -> Command {
+        command
+    }
+
+    fn query(_member: usize, key: u16) -> u16 {
+        key
+    }
+
+    fn told(&Response::Held(held): &Response) -> Result<Told, String> {
+        Ok(Told { held: Some(held), version: None })
+    }
+}
+
 /// Who hears of everything that is applied.
 pub(crate) trait Witness {
-    /// The machine of `member` applied (or skipped) what stands at `position`.
-    fn applied(&self, member: usize, position: Position, op: u64, digest: u64);
+    /// The machine of `member` applied (or skipped) what stands at `position`, and has this digest, unless it is still fuzzy.
+    fn applied(&self, member: usize, position: Position, op: u64, digest: Option<u64>);
 }
 
 /// A snapshot in progress: the registers as they were, and the first not yet given.
@@ -152,19 +211,9 @@ impl<F: Form> Map<F> {
         Map { registers, applied: Position::ZERO, digest: 0, watcher: None, form: PhantomData }
     }
 
-    /// From now on the ghost hears of everything that is applied.
-    pub(crate) fn watch(&mut self, member: usize, witness: Rc<dyn Witness>) {
-        self.watcher = Some((member, witness));
-    }
-
-    /// A hash over everything ever applied, in order.
-    pub(crate) fn digest(&self) -> u64 {
-        self.digest
-    }
-
     fn tell(&self, op: u64) {
         if let Some((member, witness)) = &self.watcher {
-            witness.applied(*member, self.applied, op, self.digest);
+            witness.applied(*member, self.applied, op, Some(self.digest));
         }
     }
 }

@@ -65,6 +65,8 @@ pub enum Protocol {
     Raft,
     /// ZooKeeper's Fast Leader Election and Zab.
     Zab,
+    /// The same below ZooKeeper's tree and sessions.
+    ZooKeeper,
 }
 
 /// A mechanism that can be switched off.
@@ -133,7 +135,8 @@ impl FromStr for Protocol {
         match name {
             "raft" => Ok(Protocol::Raft),
             "zab" => Ok(Protocol::Zab),
-            _ => Err(Unknown { name: name.into(), known: vec!["raft", "zab"] }),
+            "zookeeper" => Ok(Protocol::ZooKeeper),
+            _ => Err(Unknown { name: name.into(), known: vec!["raft", "zab", "zookeeper"] }),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From a seed to a scenario: which faults, how often, and how the members are set up.
 
 use crate::fault::Fault;
+use crate::machine::Face;
 use crate::network::Weather;
 use crate::options::SimOptions;
 use crate::subject::Subject;
@@ -44,6 +45,8 @@ pub(crate) struct Load {
     /// The time between an answer and the next call, at most.
     pub(crate) think: Duration,
     pub(crate) keys: u64,
+    /// Whether registers can be compared and swapped.
+    pub(crate) swaps: bool,
     /// In a hundred: reads.
     pub(crate) reads: u64,
     /// In a hundred of those: reads of what one member holds.
@@ -85,6 +88,7 @@ impl<P: Subject> Plan<P> {
                 wave: 1 + chance.below([6, 6, 100][bursts as usize]),
                 think: Duration::from_millis([5, 40, 200, 3_000][if bursts == 2 { 3 } else { chance.below(3) as usize }]),
                 keys: 1 + chance.below(30),
+                swaps: <P::Machine as Face>::SWAPS,
                 reads: [10, 50, 80][chance.below(3) as usize],
                 looks: if P::SESSIONS { 50 } else { 0 },
                 ballast,

@@ -3,7 +3,7 @@
 use crate::fault::Tally;
 use crate::invariant::{Invariant, Violation};
 use crate::on_raft::Raft;
-use crate::on_zab::Zab;
+use crate::on_zab::{Registers, Zab, ZooKeeper};
 use crate::options::{Protocol, SimOptions};
 use crate::subject::Subject;
 use crate::world::World;
@@ -34,7 +34,8 @@ pub struct Outcome {
 pub fn run(options: &SimOptions) -> Outcome {
     match options.protocol {
         Protocol::Raft => play::<Raft>(options),
-        Protocol::Zab => play::<Zab>(options),
+        Protocol::Zab => play::<Zab<Registers>>(options),
+        Protocol::ZooKeeper => play::<Zab<ZooKeeper>>(options),
     }
 }
 

@@ -7,12 +7,16 @@ use crate::fault::Fault;
 use crate::ghost::Ghost;
 use crate::history::Fact;
 use crate::invariant::durable::Found;
-use crate::machine::{Form, Map};
+use crate::machine::Face;
 use crate::options::SimOptions;
 use crate::plan::Plan;
 use crate::world::World;
 use bytes::Bytes;
-use consensus::{Chance, Configuration, Consensus, Entry, Fetch, Input, Instant, Output, Persist, Position, Promise, Snapshot};
+use consensus::{
+    Chance, Configuration, Consensus, Entry, Fetch, Input, Instant, Output, Persist, Position, Promise, SessionNote, Snapshot,
+    StateMachine,
+};
+use replica::Answer;
 use std::fmt;
 use std::time::Duration;
 
@@ -20,10 +24,12 @@ use std::time::Duration;
 pub(crate) trait Subject: Sized + 'static {
     /// The protocol.
     type Core: Consensus<Message: Clone + fmt::Debug>;
-    /// How the map's commands become bytes.
+    /// The state machine.
+    type Machine: Face;
+    /// How its commands become bytes.
     type Codec: replica::Codec<Machine = Machine<Self>>;
-    /// What the map's snapshots look like.
-    type Form: Form;
+    /// What there is in the world for this subject only: clients of another kind.
+    type Company: Default;
     /// The members' settings.
     type Config: Clone + fmt::Debug;
     /// What the ghost remembers of an input, which the step consumes.
@@ -122,6 +128,15 @@ pub(crate) trait Subject: Sized + 'static {
     /// Something happens on a link.
     fn happen(world: &mut World<Self>, happening: Self::Happening);
 
+    // ---- clients of another kind ----
+
+    /// They begin.
+    fn gather(_world: &mut World<Self>) {}
+    /// A member answered one of them, by [`COMPANY`] and higher tokens.
+    fn answer_company(_world: &mut World<Self>, _member: usize, _token: u64, _answer: Answer<ResponseOf<Self>>) {}
+    /// A member has heard of a session.
+    fn heard(_world: &mut World<Self>, _member: usize, _note: SessionNote) {}
+
     // ---- what the ghost sees ----
 
     /// Nothing is known yet.
@@ -164,8 +179,13 @@ pub(crate) trait Subject: Sized + 'static {
     fn began_to_lead(world: &mut World<Self>, member: usize, epoch: u64);
 }
 
+/// Where the tokens of clients of another kind begin.
+pub(crate) const COMPANY: u64 = 1 << 48;
+
 /// The state machine.
-pub(crate) type Machine<P> = Map<<P as Subject>::Form>;
+pub(crate) type Machine<P> = <P as Subject>::Machine;
+/// The answers of its machine.
+pub(crate) type ResponseOf<P> = <Machine<P> as StateMachine>::Response;
 /// A protocol's messages.
 pub(crate) type Message<P> = <<P as Subject>::Core as Consensus>::Message;
 /// A protocol's reasons.

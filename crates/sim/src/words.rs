@@ -1,6 +1,6 @@
 //! Questions and answers in plain words.
 
-use crate::machine::{Change, Response};
+use crate::machine::{Change, Face, Told};
 use crate::workload::Call;
 use replica::Answer;
 
@@ -19,10 +19,15 @@ pub(crate) fn ask(call: &Call) -> String {
 }
 
 /// What a client is told.
-pub(crate) fn answer(answer: &Answer<Response>) -> String {
+pub(crate) fn answer<M: Face>(answer: &Answer<M::Response>) -> String {
+    let tell = |response| match M::told(response) {
+        Ok(Told { held: Some(held), .. }) => format!("it held {held}"),
+        Ok(Told { version, .. }) => format!("it was written {} times", version.unwrap_or(0)),
+        Err(what) => what,
+    };
     match answer {
-        Answer::Applied(position, Response::Held(held)) => format!("done at {position}; before, it held {held}"),
-        Answer::Read(position, Response::Held(held)) => format!("after {position} it holds {held}"),
+        Answer::Applied(position, response) => format!("done at {position}: {}", tell(response)),
+        Answer::Read(position, response) => format!("after {position}: {}", tell(response)),
         Answer::Transferred => "leadership was handed over".to_owned(),
         Answer::Refused(why) => format!("refused: {why:?}"),
     }

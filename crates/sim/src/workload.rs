@@ -3,9 +3,9 @@
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
 use crate::linear::{self, Done};
-use crate::machine::{Change, Command, Response};
+use crate::machine::{Change, Command, Face, Told};
 use crate::plan::Load;
-use crate::subject::Subject;
+use crate::subject::{Machine, ResponseOf, Subject};
 use consensus::{Chance, Instant, Position};
 use replica::{Answer, Refusal};
 
@@ -50,7 +50,7 @@ enum Outcome {
     /// It did not, yet.
     Open,
     /// The client was told what the register held, and where that was so.
-    Told { at: Instant, held: u64, place: u64 },
+    Told { at: Instant, told: Told, place: u64 },
     /// It was refused.
     Refused(Refusal),
     /// The client gave up.
@@ -183,7 +183,7 @@ impl Workload {
         let new = self.next_value;
         self.next_value += 1;
         // Most values that are compared with are recent, so that some swaps succeed.
-        if self.chance.one_in(1, 3) {
+        if self.load.swaps && self.chance.one_in(1, 3) {
             Change::CompareAndSwap { old: new.saturating_sub(1 + self.chance.below(30)), new }
         } else {
             Change::Put(new)
@@ -196,15 +196,19 @@ impl Workload {
         member: usize,
         now: Instant,
         op: u64,
-        answer: &Answer<Response>,
+        answer: &Answer<ResponseOf<P>>,
         ghost: &mut Ghost<P>,
     ) -> Option<usize> {
         let operation = &mut self.operations[op as usize];
         let client = operation.client;
         // Whether anything was ever appended there is checked below.
-        let told = |position: &Position, Response::Held(held): &Response, ghost: &Ghost<P>| {
+        let told = |position: &Position, response: &ResponseOf<P>, ghost: &mut Ghost<P>| {
             let place = ghost.histories.place(*position).unwrap_or(0);
-            Outcome::Told { at: now, held: *held, place }
+            let told = Machine::<P>::told(response).unwrap_or_else(|what| {
+                ghost.violate(Invariant::AnswersSurvive, format!("operation {op} at {position} failed: {what}"));
+                Told { held: None, version: None }
+            });
+            Outcome::Told { at: now, told, place }
         };
         match answer {
             Answer::Applied(position, _) => ghost.check_answer(op, *position),
@@ -299,11 +303,12 @@ fn done<P: Subject>(op: u64, operation: &Operation, ghost: &Ghost<P>) -> Option<
         // It may be old, but not wrong: as if it had been asked long ago, and answered now.
         called = Instant::ZERO;
     }
-    let (answered, held, place) = match (outcome, change) {
-        (Outcome::Told { held, place, .. }, None) if looks => (Instant::NEVER, Some(held), place),
-        (Outcome::Told { at, held, place }, _) => (at, Some(held), place),
-        (_, Some(_)) => (Instant::NEVER, None, ghost.committed_at(op)?),
+    let (answered, told, place) = match (outcome, change) {
+        (Outcome::Told { told, place, .. }, None) if looks => (Instant::NEVER, told, place),
+        (Outcome::Told { at, told, place }, _) => (at, told, place),
+        (_, Some(_)) => (Instant::NEVER, Told { held: None, version: None }, ghost.committed_at(op)?),
         (_, None) => return None,
     };
-    Some(Done { op, key, change, called, answered, held, place })
+    let Told { held, version } = told;
+    Some(Done { op, key, change, called, answered, held, version, place })
 }

@@ -26,6 +26,7 @@ pub(crate) struct World<P: Subject> {
     pub(crate) members: Vec<Member<P>>,
     pub(crate) network: Network,
     pub(crate) net: P::Net,
+    pub(crate) company: P::Company,
     pub(crate) ghost: SharedGhost<P>,
     pub(crate) workload: Workload,
     pub(crate) trace: Trace,
@@ -112,6 +113,7 @@ impl<P: Subject> World<P> {
             members,
             network,
             net: P::net(&plan),
+            company: P::Company::default(),
             ghost,
             workload,
             trace: Trace::new(options.trace),
@@ -141,6 +143,7 @@ impl<P: Subject> World<P> {
             let after = self.chance.between(Duration::ZERO, Duration::from_secs(2));
             self.after(after, Occasion::ClientActs { client });
         }
+        P::gather(self);
         self.schedule_chaos();
     }
 

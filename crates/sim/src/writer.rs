@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::invariant::Invariant;
+use crate::machine::Face;
 use crate::member::{Done, Job, Work};
 use crate::subject::{Machine, Store, Subject};
 use crate::world::World;

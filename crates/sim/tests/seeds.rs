@@ -36,8 +36,18 @@ fn ensembles_of_any_size_survive() {
 }
 
 #[test]
+fn zookeepers_whole_stack_survives() {
+    for (members, observers) in [(1, 0), (3, 0), (5, 0), (3, 2)] {
+        let options = SimOptions { members, observers, protocol: Protocol::ZooKeeper, ..short(1) };
+        let summary = search(1..=4, &options, 2, |_| true);
+        assert_eq!(summary.violations, [], "{members} servers and {observers} observers");
+        assert!(summary.operations > 0 && summary.leader_changes > 0, "{members} servers and {observers} observers");
+    }
+}
+
+#[test]
 fn the_same_seed_tells_the_same_story() {
-    for options in [short(4), zab(4)] {
+    for options in [short(4), zab(4), SimOptions { protocol: Protocol::ZooKeeper, ..short(4) }] {
         let told = SimOptions { trace: true, ..options.clone() };
         let (one, other) = (run(&told), run(&told));
         assert_eq!(one.hash, other.hash);

@@ -45,9 +45,9 @@ impl<P: Subject> Ghost<P> {
     }
 
     /// A machine was made from a snapshot.
-    pub(crate) fn restored(&mut self, member: usize, position: Position, digest: u64) {
+    pub(crate) fn restored(&mut self, member: usize, position: Position, digest: Option<u64>) {
         let place = self.histories.place(position);
-        if !self.histories.digest_agrees(position, digest) {
+        if digest.is_some_and(|digest| !self.histories.digest_agrees(position, digest)) {
             let what = format!("the snapshot of member {} at {position} does not hold what was applied up to there", member + 1);
             self.violate(Invariant::SnapshotsAreWhole, what);
         }

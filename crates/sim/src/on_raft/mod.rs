@@ -36,7 +36,8 @@ pub(crate) struct Raft;
 impl Subject for Raft {
     type Core = raft::Raft;
     type Codec = MapCodec;
-    type Form = Bare;
+    type Machine = Map<Bare>;
+    type Company = ();
     type Config = raft::Config;
     type Cue = Cue;
     type Lore = Lore;

@@ -152,7 +152,7 @@ impl Codec for TxnCodec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Change;
+    use crate::machine::{Change, Face};
     use consensus::StateMachine;
 
     #[test]

@@ -1,9 +1,9 @@
 //! How connections begin, carry and end.
 
 use crate::fault::Fault;
-use crate::on_zab::Zab;
 use crate::on_zab::wires::{Happening, Parcel, State};
 use crate::on_zab::words::say;
+use crate::on_zab::{Stack, Zab};
 use crate::world::{Occasion, Phase, World, id};
 use consensus::{How, Instant, Link};
 use replica::Event;
@@ -13,7 +13,7 @@ use zab::Message;
 /// A connection request is repeated so often, a second apart, before it fails.
 const ATTEMPTS_MAX: u32 = 3;
 
-impl World<Zab> {
+impl<S: Stack> World<Zab<S>> {
     // ---- beginning ----
 
     /// A notification leaves by the election's connection, which is opened on demand. A packet leaves by the quorum's, or nowhere.

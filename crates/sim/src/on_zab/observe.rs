@@ -2,13 +2,13 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use crate::on_zab::Zab;
 use crate::on_zab::cue::Cue;
 use crate::on_zab::lore::{Said, Sync};
+use crate::on_zab::{Stack, Zab};
 use consensus::{Consensus, NodeId, Output, Position, Role};
 use zab::{Decision, Downfall, Message, Packet};
 
-impl Ghost<Zab> {
+impl<S: Stack> Ghost<Zab<S>> {
     /// A member stepped.
     pub(super) fn take_in(&mut self, member: usize, cue: Cue, outputs: &[Output<Message, Decision>], zab: &zab::Zab) {
         let seen = &mut self.members[member];

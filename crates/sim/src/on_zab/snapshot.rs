@@ -1,7 +1,7 @@
 //! A snapshot on its way from a leader to its learner, in its place among the packets: whole, or not at all.
 
-use crate::on_zab::Zab;
 use crate::on_zab::wires::{Happening, Parcel, State};
+use crate::on_zab::{Stack, Zab};
 use crate::world::{Occasion, World, id};
 use bytes::{Bytes, BytesMut};
 use consensus::{Link, Position};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use storage::zookeeper::SnapshotError;
 use zab::{Message, Packet};
 
-impl World<Zab> {
+impl<S: Stack> World<Zab<S>> {
     /// Sends the snapshot that the message names.
     pub(super) fn ship(&mut self, from: usize, to: usize, message: Message) {
         let Message::Packet(Packet::Snapshot { position }) = message else {

@@ -3,11 +3,10 @@
 use crate::disk::SimDisk;
 use crate::invariant::Invariant;
 use crate::invariant::durable::Found;
-use crate::machine::Map;
-use crate::on_zab::Zab;
-use crate::on_zab::form::{Tree, TxnCodec};
+use crate::machine::Face;
 use crate::on_zab::snapshot::join;
-use crate::subject::{Store, Subject};
+use crate::on_zab::{Stack, Zab};
+use crate::subject::Store;
 use crate::world::World;
 use bytes::Bytes;
 use consensus::{Entry, Fetch, NodeId, Persist, Position, Snapshot, StateMachine};
@@ -118,7 +117,7 @@ fn read_all(durable: &DurableSnapshot<SimDisk>) -> Result<Vec<Bytes>, SnapshotEr
     Ok(chunks)
 }
 
-pub(super) fn open(world: &mut World<Zab>, member: usize) -> Option<(ZabStore, Found)> {
+pub(super) fn open<S: Stack>(world: &mut World<Zab<S>>, member: usize) -> Option<(ZabStore, Found)> {
     let disk = world.members[member].disk.clone();
     let options = world.plan.config.storage;
     if !options.autocreate && !world.members[member].joined {
@@ -132,7 +131,7 @@ pub(super) fn open(world: &mut World<Zab>, member: usize) -> Option<(ZabStore, F
         }
     }
     let opened = storage::zookeeper::open(disk.clone(), disk, options, || {
-        let mut empty = Map::<Tree>::new();
+        let mut empty = S::Machine::fresh();
         let mut cursor = empty.begin_snapshot();
         std::iter::from_fn(|| empty.snapshot_chunk(&mut cursor, 1 << 10)).collect()
     });
@@ -181,7 +180,7 @@ fn runs(entries: &[Entry], base: Position) -> Vec<(Position, u64)> {
     runs
 }
 
-fn open_failed(world: &mut World<Zab>, member: usize, error: &OpenError) {
+fn open_failed<S: Stack>(world: &mut World<Zab<S>>, member: usize, error: &OpenError) {
     match error {
         OpenError::Fault(fault) | OpenError::Log(LogError::Fault(fault)) | OpenError::Snapshot(SnapshotError::Fault(fault)) => {
             world.start_failed(member, fault)
@@ -192,8 +191,8 @@ fn open_failed(world: &mut World<Zab>, member: usize, error: &OpenError) {
 }
 
 /// The machine that the newest snapshot holds.
-pub(super) fn restore(world: &mut World<Zab>, member: usize, store: &ZabStore) -> Option<Map<Tree>> {
-    let Some(newest) = &store.newest else { return Some(world.watched(member, Map::new())) };
+pub(super) fn restore<S: Stack>(world: &mut World<Zab<S>>, member: usize, store: &ZabStore) -> Option<S::Machine> {
+    let Some(newest) = &store.newest else { return Some(world.watched(member, S::Machine::fresh())) };
     match read_all(newest) {
         Ok(chunks) => world.restore(member, chunks),
         Err(error) => {
@@ -207,20 +206,21 @@ pub(super) fn restore(world: &mut World<Zab>, member: usize, store: &ZabStore) -
 }
 
 /// Puts a leader's snapshot and the entries that followed it into force, as one.
-pub(super) fn install(
-    world: &mut World<Zab>,
+pub(super) fn install<S: Stack>(
+    world: &mut World<Zab<S>>,
     member: usize,
     arrived: SealedSnapshot<SimDisk>,
     entries: &[Entry],
-) -> Option<(Snapshot, Map<Tree>)> {
+) -> Option<(Snapshot, S::Machine)> {
     let configuration = world.plan.configuration();
     let store = &mut world.process(member).store;
-    let codec = Zab::codec();
-    let apply = |machine: &mut Map<Tree>, entry: &Entry| apply(codec, machine, entry);
-    let merged = storage::zookeeper::merge(&store.snapshots, arrived, entries, |chunks| Map::restore(chunks), apply);
+    let codec = S::codec();
+    let apply = |machine: &mut S::Machine, entry: &Entry| apply::<S>(&codec, machine, entry);
+    let merged = storage::zookeeper::merge(&store.snapshots, arrived, entries, |chunks| S::Machine::restore(chunks), apply);
     let installed = merged.and_then(|(sealed, machine)| Ok((store.log.install(sealed)?, machine)));
     match installed {
-        Ok((durable, machine)) => {
+        Ok((durable, mut machine)) => {
+            machine.settle();
             let position = durable.position();
             store.newest = Some(durable);
             world.ghost.borrow_mut().restored(member, machine.applied(), machine.digest());
@@ -237,7 +237,7 @@ pub(super) fn install(
     }
 }
 
-fn apply(codec: TxnCodec, machine: &mut Map<Tree>, entry: &Entry) -> Result<(), Undecodable> {
+fn apply<S: Stack>(codec: &S::Codec, machine: &mut S::Machine, entry: &Entry) -> Result<(), Undecodable> {
     match codec.decode(entry)?.command {
         Some(command) => drop(machine.apply(entry.position, command, &mut Vec::new())),
         None => machine.skip(entry.position),

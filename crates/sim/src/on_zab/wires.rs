@@ -86,6 +86,8 @@ pub(super) enum Parcel {
 /// What happens on a connection.
 #[derive(Debug)]
 pub(crate) enum Happening {
+    /// A client of this stack's own kind acts.
+    Acts { who: usize },
     /// An attempt to connect has come to something.
     Dialed { at: usize, peer: usize, link: Link, life: u64, attempt: u32, number: u64 },
     /// A server with a smaller number asks one with a larger number for the election's connection.
@@ -107,6 +109,7 @@ pub(crate) enum Happening {
 impl subject::Happening for Happening {
     fn process(&self) -> Option<usize> {
         match self {
+            Happening::Acts { .. } => None,
             Happening::Dialed { at, .. } | Happening::Knock { at, .. } | Happening::Closed { at, .. } => Some(*at),
             Happening::Pump { member, .. }
             | Happening::Hangup { member, .. }

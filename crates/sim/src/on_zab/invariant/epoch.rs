@@ -2,10 +2,10 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use crate::on_zab::Zab;
+use crate::on_zab::{Stack, Zab};
 use consensus::{NodeId, Persist, Promise};
 
-impl Ghost<Zab> {
+impl<S: Stack> Ghost<Zab<S>> {
     /// A member established its epoch: a quorum has acknowledged its history.
     pub(crate) fn begin_leading(&mut self, member: usize, epoch: u64) {
         let seen = &mut self.members[member];

@@ -3,10 +3,10 @@
 use crate::ghost::Ghost;
 use crate::history::prefix;
 use crate::invariant::Invariant;
-use crate::on_zab::Zab;
+use crate::on_zab::{Stack, Zab};
 use consensus::{Entry, Position};
 
-impl Ghost<Zab> {
+impl<S: Stack> Ghost<Zab<S>> {
     /// A learner acknowledges NEWLEADER.
     pub(crate) fn check_synchronized(&mut self, member: usize, leader: usize, epoch: u64) {
         let seen = &self.members[member];

@@ -2,11 +2,11 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use crate::on_zab::Zab;
+use crate::on_zab::{Stack, Zab};
 use consensus::Position;
 use zab::Packet;
 
-impl Ghost<Zab> {
+impl<S: Stack> Ghost<Zab<S>> {
     /// A learner says something to its leader.
     pub(crate) fn check_learner_says(&mut self, member: usize, leader: usize, packet: &Packet) {
         let seen = &self.members[member];
