@@ -44,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
             let again = decode_data(kind, &encode(decoded.id.unwrap_or(7), &command)).expect("what was written a moment ago");
             assert_eq!(again.command.as_ref(), Some(&command));
         }
-        let _ = keyspace.apply(position, command);
+        let _ = keyspace.apply(position, command, &mut Vec::new());
     }
     let mut copy = restored(&mut keyspace);
     assert_eq!((copy.applied(), copy.revision()), (keyspace.applied(), keyspace.revision()));
