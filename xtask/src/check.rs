@@ -8,14 +8,16 @@ use std::process::Command;
 struct Counts {
     /// Simulated seeds.
     seeds: u32,
+    /// Those of them that are run with ZooKeeper's whole stack, too.
+    stack_seeds: u32,
     /// Deaths of a whole cluster under load, on each kind of disk.
     kills: u32,
 }
 
 /// A quarter of an hour on two cores.
-const CI: Counts = Counts { seeds: 300, kills: 5 };
+const CI: Counts = Counts { seeds: 300, stack_seeds: 30, kills: 5 };
 /// What a release is worth.
-const FULL: Counts = Counts { seeds: 2000, kills: 20 };
+const FULL: Counts = Counts { seeds: 2000, stack_seeds: 200, kills: 20 };
 
 /// Optimized and with every assertion on: the whole of it is built once, and real processes are timed as users would see them.
 const PROFILE: [&str; 2] = ["--profile", "proof"];
@@ -26,6 +28,10 @@ const CLUSTERS: [&[&str]; 3] = [
     &["--protocol", "zab", "--members", "5"],
     &["--protocol", "zab", "--members", "3", "--observers", "2"],
 ];
+
+/// ZooKeeper's tree and sessions above the same.
+const STACKS: [&[&str]; 2] =
+    [&["--stack", "zookeeper", "--members", "5"], &["--stack", "zookeeper", "--members", "3", "--observers", "2"]];
 
 /// Every test, each as often as it likes; `more` goes to `cargo test`.
 pub(crate) fn test(more: &[String]) -> Result<(), String> {
@@ -68,11 +74,13 @@ fn counted(counts: &Counts) -> Result<(), String> {
     tests.env("QUORATE_SEEDS", counts.seeds.to_string()).env("QUORATE_KILLS", counts.kills.to_string());
     run(tests.args(PROFILE).args(["--workspace", "--no-fail-fast"]))?;
     mutants()?;
-    let seeds = format!("1..{}", counts.seeds);
-    for cluster in CLUSTERS {
+    let clusters = CLUSTERS.iter().map(|cluster| (cluster, counts.seeds));
+    let stacks = STACKS.iter().map(|cluster| (cluster, counts.stack_seeds));
+    for (cluster, seeds) in clusters.chain(stacks) {
+        let seeds = format!("1..{seeds}");
         let mut sim = cargo("run");
         sim.args(PROFILE).args(["--package", "quorate", "--quiet", "--", "sim", "--seeds", &seeds]);
-        run(sim.args(cluster))?;
+        run(sim.args(*cluster))?;
     }
     Ok(())
 }

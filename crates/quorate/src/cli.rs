@@ -220,9 +220,12 @@ pub(crate) struct Dev {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Sim {
-    /// Which protocol: raft or zab
-    #[arg(long, default_value = "raft")]
-    pub(crate) protocol: String,
+    /// Which protocol: raft or zab [default: raft]
+    #[arg(long)]
+    pub(crate) protocol: Option<String>,
+    /// What runs above it: map (a small map), or zookeeper (zab; ZooKeeper's own tree, sessions and bytes)
+    #[arg(long, default_value = "map", value_parser = ["map", "zookeeper"])]
+    pub(crate) stack: String,
     /// Many seeds: 1..2000 has both ends
     #[arg(long, value_name = "FROM..TO", conflicts_with = "seed")]
     pub(crate) seeds: Option<String>,

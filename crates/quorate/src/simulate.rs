@@ -22,7 +22,7 @@ pub(crate) fn run(options: &cli::Sim) -> ExitCode {
 }
 
 fn settings(options: &cli::Sim, seed: u64) -> Result<SimOptions, String> {
-    let protocol = options.protocol.parse().map_err(|unknown| format!("--protocol: {unknown}"))?;
+    let protocol = protocol(options)?;
     if options.observers > 0 && protocol == Protocol::Raft {
         return Err("--observers: there are some in Zab only; with Raft all members vote here".into());
     }
@@ -36,6 +36,17 @@ fn settings(options: &cli::Sim, seed: u64) -> Result<SimOptions, String> {
         trace: options.trace,
         ..SimOptions::new(seed)
     })
+}
+
+/// ZooKeeper's tree stands on Zab: who names it need not name that.
+fn protocol(options: &cli::Sim) -> Result<Protocol, String> {
+    let named = options.protocol.as_deref();
+    let protocol = named.unwrap_or("raft").parse().map_err(|unknown| format!("--protocol: {unknown}"))?;
+    match (options.stack.as_str(), protocol) {
+        ("zookeeper", Protocol::Raft) if named.is_some() => Err("--stack zookeeper: it stands on Zab, not on Raft".into()),
+        ("zookeeper", _) => Ok(Protocol::ZooKeeper),
+        _ => Ok(protocol),
+    }
 }
 
 /// `1..2000` has both ends, as people mean it.
@@ -88,5 +99,13 @@ mod tests {
         let zab = settings(&options("--seed 1 --protocol zab --members 3 --observers 2"), 1).expect("it is fine");
         assert_eq!((zab.protocol, zab.members, zab.observers), (Protocol::Zab, 3, 2));
         assert!(settings(&options("--seed 1 --observers 2"), 1).is_err());
+    }
+
+    #[test]
+    fn zookeepers_tree_stands_on_zab() {
+        for line in ["--seed 1 --stack zookeeper --observers 2", "--seed 1 --protocol zab --stack zookeeper"] {
+            assert_eq!(settings(&options(line), 1).expect("it is fine").protocol, Protocol::ZooKeeper, "{line}");
+        }
+        assert!(settings(&options("--seed 1 --protocol raft --stack zookeeper"), 1).is_err());
     }
 }
