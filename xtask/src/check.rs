@@ -56,7 +56,15 @@ pub(crate) fn prove() -> Result<(), String> {
     counted(&FULL)?;
     // Every sector of a log of 16 MiB, damaged in turn.
     run(cargo("test").args(PROFILE).args(["--package", "storage", "--test", "damage", "--", "--ignored", "--nocapture"]))?;
-    for more in [&["--peer", "etcd"][..], &[], &["--hang"]] {
+    let measured: [&[&str]; 6] = [
+        &["--peer", "etcd"],
+        &[],
+        &["--hang"],
+        &["--peer", "zookeeper", "--kills", "10"],
+        &["--peer", "quorate-zookeeper"],
+        &["--peer", "quorate-zookeeper", "--hang", "--kills", "4"],
+    ];
+    for more in measured {
         run(cargo("run").args(["--release", "--package", "quorate", "--quiet", "--", "bench", "failover"]).args(more))?;
     }
     Ok(())
