@@ -21,9 +21,11 @@
 //! Paths are relative to the member's folder, with `/` between names; the folder itself is `""`.
 
 mod lossy;
+mod over;
 mod real;
 
 pub use lossy::LossyDisk;
+pub(crate) use over::{write_again, write_zeros};
 pub use real::RealDisk;
 
 use crate::fault::{Action, Fault};

@@ -19,12 +19,11 @@ use super::index::Index;
 use super::record::{Head, Payload, RECORD_HEADER, Seed};
 use super::segment::{self, Listed, Segment};
 use super::window::Window;
-use crate::disk::{Disk, DiskFile, fault};
+use crate::disk::{Disk, DiskFile, fault, write_again, write_zeros};
 use crate::fault::{Action, Fault};
 use crate::identity::Identity;
 use consensus::{Position, Promise};
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 
 /// Why a log cannot be used.
@@ -360,31 +359,4 @@ impl<'a, D: Disk> Walk<'a, D> {
     fn sync_folder(&self) -> Result<(), Fault> {
         self.disk.sync_dir(segment::FOLDER).map_err(fault(self.disk, Action::Sync, segment::FOLDER))
     }
-}
-
-/// Writes what the file holds there once more.
-fn write_again<F: DiskFile>(file: &F, from: u64, end: u64) -> io::Result<()> {
-    let mut buffer = vec![0; 1 << 16];
-    let mut offset = from;
-    while offset < end {
-        let want = usize::try_from(end - offset).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let count = file.read_at(offset, &mut buffer[..want])?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        file.write_at(offset, &buffer[..count])?;
-        offset += count as u64;
-    }
-    Ok(())
-}
-
-fn write_zeros<F: DiskFile>(file: &F, from: u64, end: u64) -> io::Result<()> {
-    let zeros = vec![0; 1 << 16];
-    let mut offset = from;
-    while offset < end {
-        let count = usize::try_from(end - offset).map_or(zeros.len(), |left| left.min(zeros.len()));
-        file.write_at(offset, &zeros[..count])?;
-        offset += count as u64;
-    }
-    Ok(())
 }

@@ -36,13 +36,12 @@ use super::mark::{self, MARK};
 use super::reader::{LogReader, entry};
 use super::record::{self, Author, HEAD};
 use super::{LogError, LogFile};
-use crate::disk::{Disk, DiskFile, fault};
+use crate::disk::{Disk, DiskFile, fault, write_again, write_zeros};
 use crate::fault::{Action, Fault};
 use crate::log::window::Window;
 use crate::zookeeper::folder::{self, FOLDER, log_path};
 use consensus::{Entry, Position};
 use std::collections::VecDeque;
-use std::io;
 use std::sync::{Arc, Mutex};
 
 /// A log as it was read: durable.
@@ -345,33 +344,6 @@ fn mend<D: Disk>(disk: &D, listed: &[Listed<D::File>], ends: &[End]) -> Result<(
     let place = mark::place(*offset);
     if !at_rest && place + MARK as u64 <= *length {
         file.write_at(place, &mark::encode(*number, *offset)).map_err(fault(disk, Action::Write, &path))?;
-    }
-    Ok(())
-}
-
-/// Writes what the file holds there once more.
-fn write_again<F: DiskFile>(file: &F, from: u64, end: u64) -> io::Result<()> {
-    let mut buffer = vec![0; 1 << 16];
-    let mut offset = from;
-    while offset < end {
-        let want = usize::try_from(end - offset).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let count = file.read_at(offset, &mut buffer[..want])?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        file.write_at(offset, &buffer[..count])?;
-        offset += count as u64;
-    }
-    Ok(())
-}
-
-fn write_zeros<F: DiskFile>(file: &F, from: u64, end: u64) -> io::Result<()> {
-    let zeros = vec![0; 1 << 16];
-    let mut offset = from;
-    while offset < end {
-        let count = usize::try_from(end - offset).map_or(zeros.len(), |left| left.min(zeros.len()));
-        file.write_at(offset, &zeros[..count])?;
-        offset += count as u64;
     }
     Ok(())
 }
