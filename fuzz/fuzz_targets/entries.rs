@@ -4,7 +4,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use consensus::{EntryKind, Position, StateMachine};
+use consensus::{EntryKind, Position, Restore, StateMachine};
 use etcd::codec::{decode_data, encode};
 use keyspace::{Command, Keyspace};
 use libfuzzer_sys::fuzz_target;

@@ -33,7 +33,7 @@ mod time;
 pub use chance::Chance;
 pub use input::{How, Input, Link, Note, ReadId, SessionNote};
 pub use log::{Entry, EntryKind, Position, Promise, Snapshot};
-pub use machine::{RestoreError, StateMachine, Wall};
+pub use machine::{Restore, RestoreError, StateMachine, Wall};
 pub use output::{Append, DropReason, Dropped, Fetch, Output, Persist, Reader, Role, Ticket};
 pub use quorum::{Configuration, Hierarchy, Tally};
 pub use time::Instant;

@@ -47,6 +47,12 @@ pub trait StateMachine: Sized {
     /// Answers a read from what is applied.
     fn read(&self, query: Self::Query) -> Self::Response;
 
+    /// Answers a client's query, and may touch what this member alone keeps (etcd: the clock of a lease), never what is
+    /// replicated.
+    fn attend(&mut self, query: Self::Query) -> Self::Response {
+        self.read(query)
+    }
+
     /// This member began to lead and has applied everything of earlier epochs: timers that only a leader runs start anew.
     fn lead(&mut self, now: Instant);
 
@@ -71,7 +77,11 @@ pub trait StateMachine: Sized {
 
     /// The snapshot is whole, or no longer wanted.
     fn end_snapshot(&mut self, cursor: Self::Cursor);
+}
 
+/// A state machine that can be made anew of its snapshot alone. (One that keeps its data in a file of its own needs that file,
+/// too, and is made by who has it.)
+pub trait Restore: StateMachine {
     /// The machine that a snapshot holds, from its pieces in order (their borders may have moved).
     fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Self, RestoreError>;
 }

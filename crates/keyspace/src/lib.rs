@@ -72,7 +72,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use consensus::{Instant, NodeId, Position, RestoreError, StateMachine, Wall};
+use consensus::{Instant, NodeId, Position, Restore, RestoreError, StateMachine, Wall};
 use core::convert::Infallible;
 use core::fmt;
 
@@ -235,7 +235,7 @@ impl<V: Values> Keyspace<V> {
     }
 }
 
-impl<V: Values + Default> StateMachine for Keyspace<V> {
+impl<V: Values> StateMachine for Keyspace<V> {
     type Request = Command;
     type Command = Command;
     type Query = Query;
@@ -251,9 +251,7 @@ impl<V: Values + Default> StateMachine for Keyspace<V> {
 
     fn apply(&mut self, position: Position, command: Command, _events: &mut Vec<Infallible>) -> Response {
         self.skip(position);
-        let response = self.carry_out(command);
-        self.sweep_a_little();
-        response
+        self.carry_out(command)
     }
 
     fn skip(&mut self, position: Position) {
@@ -300,7 +298,9 @@ impl<V: Values + Default> StateMachine for Keyspace<V> {
     fn end_snapshot(&mut self, cursor: Cursor) {
         self.end(cursor);
     }
+}
 
+impl<V: Values + Default> Restore for Keyspace<V> {
     fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Keyspace<V>, RestoreError> {
         Keyspace::from_chunks(chunks)
     }

@@ -1,8 +1,9 @@
 //! Compaction: at once for readers, little by little for memory.
 //!
 //! A compaction moves the border below which nothing can be read, and that is all that clients see. What it made unreadable is
-//! swept up later, a few keys with every command that is applied and as many as [`Keyspace::sweep`] is told to, in a round
-//! over the index:
+//! swept up later, off the path of commands: as many keys at a time as [`Keyspace::sweep`] is told to, in a round over the index.
+//! Whoever calls it lets watchers see first what was applied ([`crate::Watches`]).
+//! 
 //!
 //! ```text
 //!   first key ──── next ───────────── last key        first part of a round: from `next` to the last key
@@ -13,9 +14,6 @@
 
 use crate::{CompactRequest, Keyspace, KeyspaceError, Values};
 use bytes::Bytes;
-
-/// How much every command sweeps: keys looked at and changes forgotten. Costs about as much as a put.
-const PER_COMMAND: usize = 16;
 
 /// A round over the index.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,9 +71,5 @@ impl<V: Values> Keyspace<V> {
             }
         }
         true
-    }
-
-    pub(crate) fn sweep_a_little(&mut self) {
-        self.sweep(PER_COMMAND);
     }
 }

@@ -59,6 +59,9 @@ pub enum Event<M, Machine, Request, Query> {
     SnapshotChunkWritten,
     /// The snapshot that this replica took is durable and can be found after a restart.
     SnapshotSaved(Snapshot),
+    /// The machine keeps its own data on disk, and everything up to here is durable there: as good as a snapshot of it. `snapshot`
+    /// is what [`crate::Replica::standing`] said when that data was handed over.
+    Durable(Snapshot),
     /// The transfer of a snapshot to a peer has ended.
     SnapshotSent {
         /// To whom.

@@ -34,7 +34,7 @@ pub use event::{Answer, Effect, Event, Refusal, Token};
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use consensus::{Configuration, Consensus, Dropped, Input, Instant, Link, NodeId, Output, Position, Role, StateMachine, Wall};
+use consensus::{Configuration, Consensus, Dropped, Input, Instant, Link, NodeId, Output, Position, Role, Snapshot, StateMachine, Wall};
 use core::time::Duration;
 use read::Reads;
 use request::Unsent;
@@ -221,6 +221,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             Event::Fetched { reader, entries } => self.step(Input::Fetched { reader, entries }),
             Event::SnapshotChunkWritten => self.continue_snapshot(effects),
             Event::SnapshotSaved(snapshot) => self.on_snapshot_saved(snapshot, effects),
+            Event::Durable(snapshot) => self.cut_log(snapshot, effects),
             Event::SnapshotSent { to, delivered } => self.step(Input::SnapshotSent { to, delivered }),
             Event::SnapshotArrived { from, message } => self.step(Input::SnapshotArrived { from, message }),
             Event::Installed { snapshot, machine } => self.on_installed(snapshot, machine, effects),
@@ -279,6 +280,17 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
     /// The state machine, to look at.
     pub fn machine(&self) -> &M {
         &self.machine
+    }
+
+    /// The state machine, for housekeeping that no command and no client could tell: what is replicated is changed by
+    /// [`StateMachine::apply`] alone.
+    pub fn machine_mut(&mut self) -> &mut M {
+        &mut self.machine
+    }
+
+    /// What a snapshot of this moment would stand for.
+    pub fn standing(&self) -> Snapshot {
+        Snapshot { position: self.machine.applied(), configuration: self.configuration.clone() }
     }
 
     fn leader(&self) -> Option<NodeId> {

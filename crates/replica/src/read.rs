@@ -61,7 +61,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
     }
 
     pub(crate) fn answer_query(&mut self, token: Token, query: M::Query, effects: &mut Effects<C, M>) {
-        let answer = Answer::Read(self.machine.applied(), self.machine.read(query));
+        let answer = Answer::Read(self.machine.applied(), self.machine.attend(query));
         effects.push(Effect::Answer { token, answer });
     }
 

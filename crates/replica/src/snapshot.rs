@@ -34,7 +34,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             return;
         }
         self.since_snapshot = Since::default();
-        let snapshot = Snapshot { position: self.machine.applied(), configuration: self.configuration.clone() };
+        let snapshot = self.standing();
         let cursor = Some(self.machine.begin_snapshot());
         self.taking = Some(Taking { snapshot, cursor });
         self.continue_snapshot(effects);
@@ -63,6 +63,11 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             return;
         }
         self.taking = None;
+        self.cut_log(snapshot, effects);
+    }
+
+    /// The machine is durable up to `snapshot`.
+    pub(crate) fn cut_log(&mut self, snapshot: Snapshot, effects: &mut Effects<C, M>) {
         let cut = snapshot.position.index.saturating_sub(self.options.entries_kept);
         self.step(Input::SnapshotTaken { snapshot, cut });
         effects.push(Effect::CutLog { upto: cut });

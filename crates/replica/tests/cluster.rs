@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use consensus::{
-    Append, Configuration, Entry, How, Instant, Link, NodeId, Persist, Position, RestoreError, Role, Snapshot, StateMachine, Wall,
+    Append, Configuration, Entry, How, Instant, Link, NodeId, Persist, Position, Restore, RestoreError, Role, Snapshot, StateMachine, Wall,
 };
 use raft::{Body, Config, Message, Raft, Recovered};
 use replica::{Answer, Codec, Decoded, Effect, Event, Options, Refusal, Replica, RequestId, Token, Undecodable};
@@ -56,6 +56,9 @@ impl StateMachine for List {
         cursor.pop_front()
     }
     fn end_snapshot(&mut self, _: VecDeque<Bytes>) {}
+}
+
+impl Restore for List {
     fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<List, RestoreError> {
         Ok(List { items: chunks.collect(), applied: Position::ZERO })
     }

@@ -1,7 +1,7 @@
 //! A small map as state machine, which knows what it was given and can prove it.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use consensus::{Instant, NodeId, Position, RestoreError, StateMachine, Wall};
+use consensus::{Instant, NodeId, Position, Restore, RestoreError, StateMachine, Wall};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -56,7 +56,7 @@ pub(crate) struct Map<F> {
 }
 
 /// A state machine that the world can try: clients see it as registers.
-pub(crate) trait Face: StateMachine + Sized + 'static {
+pub(crate) trait Face: Restore + 'static {
     /// Whether registers can be compared and swapped.
     const SWAPS: bool;
 
@@ -305,7 +305,9 @@ impl<F: Form> StateMachine for Map<F> {
     }
 
     fn end_snapshot(&mut self, _cursor: Cursor) {}
+}
 
+impl<F: Form> Restore for Map<F> {
     fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Map<F>, RestoreError> {
         let mut whole = BytesMut::new();
         for chunk in chunks {

@@ -7,7 +7,7 @@ use crate::member::{Done, Job, Work};
 use crate::subject::{Machine, Store, Subject};
 use crate::world::World;
 use bytes::Bytes;
-use consensus::{Entry, Snapshot, StateMachine, Ticket};
+use consensus::{Entry, Restore, Snapshot, StateMachine, Ticket};
 use replica::Event;
 use std::time::Duration;
 use storage::SnapshotError;

@@ -3,7 +3,7 @@
 mod ledger;
 mod memory;
 
-use consensus::{Append, Chance, Entry, NodeId, Position, Promise, RestoreError, StateMachine};
+use consensus::{Append, Chance, Entry, NodeId, Position, Promise, Restore, RestoreError, StateMachine};
 use ledger::{Line, SMALL, fill, follow, history, line, open, persist, stream};
 use memory::MemoryDisk;
 use storage::Fault;
@@ -280,6 +280,9 @@ impl StateMachine for Lines {
         cursor.take().map(bytes::Bytes::from)
     }
     fn end_snapshot(&mut self, _: Self::Cursor) {}
+}
+
+impl Restore for Lines {
     fn restore(chunks: &mut dyn Iterator<Item = bytes::Bytes>) -> Result<Lines, RestoreError> {
         let stream: Vec<u8> = chunks.flatten().collect();
         let at = 8 + 8 + 4 + 4 + 68 + 4 + "/lines".len();

@@ -7,7 +7,7 @@ use crate::tree::Leading;
 use crate::{Cursor, Event, Op, Query, Request, Response, Settings, Tree, TreeDigest, Txn};
 use alloc::vec::Vec;
 use bytes::Bytes;
-use consensus::{Instant, NodeId, Position, RestoreError, SessionNote, StateMachine, Wall};
+use consensus::{Instant, NodeId, Position, Restore, RestoreError, SessionNote, StateMachine, Wall};
 
 impl StateMachine for Tree {
     type Request = Request;
@@ -116,7 +116,9 @@ impl StateMachine for Tree {
     fn end_snapshot(&mut self, cursor: Cursor) {
         self.end_walk(&cursor);
     }
+}
 
+impl Restore for Tree {
     fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Tree, RestoreError> {
         Tree::restore_with(Settings::default(), chunks)
     }

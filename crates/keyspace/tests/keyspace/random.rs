@@ -3,7 +3,7 @@
 use crate::kit::{Machine, all, bytes};
 use crate::model::Model;
 use bytes::Bytes;
-use consensus::StateMachine;
+use consensus::{Restore, StateMachine};
 use keyspace::{
     Answer, Command, CompactRequest, Compare, Cursor, DeleteRangeRequest, Keyspace, LeaseGrantRequest, MAX_TXN_OPS, Op, Operand,
     PutRequest, Query, RangeRequest, Relation, SortOrder, SortTarget, TxnRequest, check_txn,

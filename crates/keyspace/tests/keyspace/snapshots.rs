@@ -2,7 +2,7 @@
 
 use crate::kit::{Machine, all, delete, put};
 use bytes::Bytes;
-use consensus::{Position, StateMachine};
+use consensus::{Position, Restore, StateMachine};
 use keyspace::{
     AlarmAction, AlarmKind, AlarmRequest, Answer, Command, Cursor, Keyspace, LeaseCheckpoint, Member, MemberChange, PutRequest,
     Query, RangeRequest,

@@ -1,7 +1,7 @@
 //! The pure parts of which an etcd member is made.
 
 use bytes::Bytes;
-use consensus::{RestoreError, StateMachine};
+use consensus::{Restore, RestoreError};
 use std::convert::Infallible;
 
 /// The protocol.

@@ -30,6 +30,9 @@ use tracing::{error, info};
 /// At most so many of each kind are taken at a time.
 const BATCH: usize = 1024;
 
+/// So many keys are looked at, in each turn, for what a compaction made unreadable.
+const SWEPT_PER_TURN: usize = 64;
+
 /// How long a peer that could not be sent a snapshot waits for the next attempt.
 const SNAPSHOT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -165,6 +168,7 @@ impl<D: Disk> ReplicaTask<D> {
             }
         }
         self.carry_out()?;
+        self.replica.machine_mut().sweep(SWEPT_PER_TURN);
         self.note_status();
         Ok(())
     }

@@ -153,7 +153,7 @@ impl Codec for TxnCodec {
 mod tests {
     use super::*;
     use crate::machine::{Change, Face};
-    use consensus::StateMachine;
+    use consensus::{Restore, StateMachine};
 
     #[test]
     fn a_map_survives_zookeepers_clothes() {

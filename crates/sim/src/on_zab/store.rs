@@ -9,7 +9,7 @@ use crate::on_zab::{Stack, Zab};
 use crate::subject::Store;
 use crate::world::World;
 use bytes::Bytes;
-use consensus::{Entry, Fetch, NodeId, Persist, Position, Snapshot, StateMachine};
+use consensus::{Entry, Fetch, NodeId, Persist, Position, Restore, Snapshot, StateMachine};
 use replica::{Codec, Undecodable};
 use storage::zookeeper::{
     DurableSnapshot, Lock, Log, LogError, LogReader, MergeError, OpenError, Receiving, Recovered, SealedSnapshot, SnapshotError,

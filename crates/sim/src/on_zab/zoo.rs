@@ -10,7 +10,7 @@ use crate::machine::{Change, Command, Cursor, Face, Form as _, Told, Witness, mi
 use crate::subject::ResponseOf;
 use crate::world::World;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use consensus::{Entry, Instant, NodeId, Position, RestoreError, SessionNote, StateMachine, Wall};
+use consensus::{Entry, Instant, NodeId, Position, Restore, RestoreError, SessionNote, StateMachine, Wall};
 use replica::{Answer, Codec, Decoded, RequestId, Undecodable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -307,7 +307,9 @@ impl StateMachine for Zoo {
     fn end_snapshot(&mut self, cursor: znodes::Cursor) {
         self.tree.end_snapshot(cursor);
     }
+}
 
+impl Restore for Zoo {
     /// The end of a snapshot says when it ended. On its way to a learner that is lost; but what a learner is sent after it reaches at
     /// least as far.
     fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Zoo, RestoreError> {
