@@ -3,7 +3,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use consensus::StateMachine;
+use consensus::{Restore, StateMachine};
 use keyspace::{Keyspace, Query};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
