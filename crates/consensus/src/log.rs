@@ -35,6 +35,12 @@ impl Position {
         debug_assert!(self.epoch <= u32::MAX as u64 && self.index <= u32::MAX as u64, "too large for a zxid");
         self.epoch << 32 | self.index
     }
+
+    /// Whether `next` can be the very next of ZooKeeper's transactions after this one: each epoch counts from 1 (the leader sets its
+    /// zxid to (epoch, 0) in Leader.lead, and a learner warns of any other next in Learner.syncWithLeader and Follower.processPacket).
+    pub const fn precedes_zxid(self, next: Position) -> bool {
+        if next.epoch == self.epoch { next.index == self.index + 1 } else { next.epoch > self.epoch && next.index == 1 }
+    }
 }
 
 impl fmt::Display for Position {
@@ -89,4 +95,17 @@ pub struct Snapshot {
     pub position: Position,
     /// The configuration in force there.
     pub configuration: Configuration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_epoch_counts_from_one() {
+        let at = Position::new;
+        assert!(at(4, 7).precedes_zxid(at(4, 8)) && at(4, 7).precedes_zxid(at(6, 1)) && at(4, 0).precedes_zxid(at(4, 1)));
+        assert!(!at(4, 7).precedes_zxid(at(4, 9)) && !at(4, 7).precedes_zxid(at(5, 2)) && !at(4, 7).precedes_zxid(at(3, 1)));
+        assert!(!at(4, 7).precedes_zxid(at(5, 0)) && !at(4, 7).precedes_zxid(at(4, 7)));
+    }
 }

@@ -4,7 +4,6 @@
 //! holds more than the log. After a restart nothing beyond the snapshot is: the tail of the log is history, not state, until the
 //! leader of the next epoch has said what becomes of it (DESIGN 12). Java's servers replay all of it, and reload when they must cut.
 
-use crate::history::follows;
 use crate::role::Is;
 use crate::{Zab, follow};
 use alloc::vec::Vec;
@@ -78,8 +77,9 @@ impl Zab {
             return self.read_for_machine(last, budget.saturating_mul(16));
         }
         // This server's own log: to skip what it has lost would make this server differ from all others.
-        let continues =
-            entries.first().map_or(reaches_back || last.index == 0, |entry| reaches_back || follows(applied, entry.position));
+        let continues = entries
+            .first()
+            .map_or(reaches_back || last.index == 0, |entry| reaches_back || applied.precedes_zxid(entry.position));
         assert!(continues, "the log does not hold what follows {applied}");
         self.apply(entries, last);
     }

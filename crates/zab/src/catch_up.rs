@@ -14,7 +14,6 @@
 
 use crate::broadcast::packet_to;
 use crate::follow::Stage;
-use crate::history::follows;
 use crate::mutant::Mutant;
 use crate::role::Is;
 use crate::{Decision, Leaving, Message, Packet, Sync, Zab};
@@ -108,7 +107,7 @@ impl Zab {
         if position <= following.skip_upto {
             return;
         }
-        if position.epoch > following.epoch || position.index > u64::from(u32::MAX) || !follows(end, position) {
+        if position.epoch > following.epoch || position.index > u64::from(u32::MAX) || !end.precedes_zxid(position) {
             return self.leave(Leaving::Nonsense { what: "PROPOSAL with a gap before it" });
         }
         following.open.push_back(position);

@@ -16,7 +16,6 @@
 //! everything in it, but whoever acknowledges NEWLEADER makes it so.
 
 use crate::apply::READ_BYTES_LIMIT;
-use crate::history::follows;
 use crate::learner::Stage;
 use crate::mutant::Mutant;
 use crate::role::Is;
@@ -58,7 +57,7 @@ impl Zab {
     fn choose_from(&mut self, to: NodeId, last: Position, floor: Option<Position>, after: Option<Position>) {
         let upto = self.committed_end();
         let held = floor == Some(last);
-        let continued = floor.is_none() && after.is_some_and(|after| after.epoch == last.epoch && follows(last, after));
+        let continued = floor.is_none() && after.is_some_and(|after| after.epoch == last.epoch && last.precedes_zxid(after));
         let sync = if continued || last.index == 0 && floor.is_some() || held && last <= upto {
             Sync::Diff { upto }
         } else {
@@ -202,7 +201,7 @@ impl Zab {
         }
         // Nothing in that range: the window begins after a snapshot that no transaction stands for.
         let nothing = reaches_back && asked.last.index == 0;
-        let continues = entries.first().map_or(nothing, |entry| reaches_back || follows(sent, entry.position));
+        let continues = entries.first().map_or(nothing, |entry| reaches_back || sent.precedes_zxid(entry.position));
         if !continues {
             return self.dismiss(to, Dismissal::LogTooShort { after: sent });
         }

@@ -23,7 +23,7 @@ impl Desk {
                         continue;
                     }
                     let mut watches = std::mem::take(&mut self.watches);
-                    let fired = watches.fire(event, |watcher, path, acl| self.may_read(watcher, path, acl));
+                    let fired = watches.fire(event, |watcher, _, acl| self.may_read(watcher, acl));
                     self.watches = watches;
                     self.count_fired(&fired);
                     self.tell_watchers(position.zxid() as i64, &fired);
@@ -33,7 +33,7 @@ impl Desk {
     }
 
     /// Watchers who may not read a node hear nothing of it (CVE-2024-23944).
-    fn may_read(&self, watcher: ConnectionId, _path: &str, acl: &[Acl]) -> bool {
+    fn may_read(&self, watcher: ConnectionId, acl: &[Acl]) -> bool {
         let Some(connection) = self.get(watcher) else { return false };
         self.settings.tree.allows(acl, Permissions::READ, &connection.ids)
     }

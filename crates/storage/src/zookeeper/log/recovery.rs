@@ -237,7 +237,7 @@ impl<'a, D: Disk> Walk<'a, D> {
                     return Err(LogError::Inconsistent { file: describe(), offset });
                 }
             }
-            Some(last) if follows(last, position) => match between.filter(|between| *between > last) {
+            Some(last) if last.precedes_zxid(position) => match between.filter(|between| *between > last) {
                 Some(between) if between > self.newest => return missing(last),
                 Some(between) => self.restart(self.begin(between, preceding)),
                 // Of what is before the oldest snapshot nothing tells whether it is without gaps.
@@ -313,11 +313,6 @@ impl<'a, D: Disk> Walk<'a, D> {
         let found = reader.read(position.zxid(), position.zxid(), 0)?;
         Ok(found.last().is_some_and(|found| found.position == position && found.data == payload))
     }
-}
-
-/// Whether `next` can be the transaction after `last`: each epoch counts from 1.
-fn follows(last: Position, next: Position) -> bool {
-    if next.epoch == last.epoch { next.index == last.index + 1 } else { next.epoch > last.epoch && next.index == 1 }
 }
 
 /// Makes what was read durable, and makes sure that nothing else can ever be read.
