@@ -13,7 +13,7 @@
 //!
 //! What each file does for a write: `request` hands it to the leader or puts it into the log, `apply` turns the committed entry
 //! into a response, `respond` knows whose it is, and refuses what will never be answered. `read` does the same for reads.
-//! `snapshot` takes snapshots piece by piece between other work.
+//! `due` keeps what clocks have brought about for the leader of this very term. `snapshot` takes snapshots piece by piece between other work.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -22,6 +22,7 @@ extern crate alloc;
 
 mod apply;
 mod codec;
+mod due;
 mod event;
 mod read;
 mod request;
@@ -34,8 +35,11 @@ pub use event::{Answer, Effect, Event, Refusal, Token};
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use consensus::{Configuration, Consensus, Dropped, Input, Instant, Link, NodeId, Output, Position, Role, Snapshot, StateMachine, Wall};
+use consensus::{
+    Configuration, Consensus, Dropped, Input, Instant, Link, NodeId, Output, Position, Role, Snapshot, StateMachine, Wall,
+};
 use core::time::Duration;
+use due::Due;
 use read::Reads;
 use request::Unsent;
 use respond::Waiting;
@@ -133,6 +137,7 @@ pub struct Replica<C: Consensus, M: StateMachine, K: Codec<Machine = M>> {
     configuration: Configuration,
 
     unsent: Unsent<M::Request>,
+    due: Due<M::Request>,
     waiting: Waiting,
     reads: Reads<M::Query>,
     transfer: Option<Transfer>,
@@ -169,6 +174,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             linked: BTreeSet::new(),
             configuration,
             unsent: Unsent::default(),
+            due: Due::new(),
             waiting: Waiting::default(),
             reads: Reads::default(),
             transfer: None,
@@ -249,10 +255,9 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         if self.owed.is_some() {
             return Instant::ZERO;
         }
-        let machine = if self.leading { self.machine.deadline() } else { Instant::NEVER };
         let transfer = self.transfer.as_ref().map_or(Instant::NEVER, |transfer| transfer.deadline);
         let clients = self.waiting.deadline().min(self.unsent.deadline()).min(self.reads.deadline()).min(transfer);
-        self.consensus.deadline().min(machine).min(clients)
+        self.consensus.deadline().min(self.due_deadline()).min(clients)
     }
 
     /// What this member knows about itself.
@@ -342,8 +347,12 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
     }
 
     fn on_role(&mut self, epoch: u64, role: Role, effects: &mut Effects<C, M>) {
+        let term_ended = role != Role::Leader || epoch != self.epoch;
         (self.epoch, self.role) = (epoch, role);
-        if self.leading && role != Role::Leader {
+        if term_ended {
+            self.due.clear();
+        }
+        if self.leading && term_ended {
             self.leading = false;
             self.machine.abandon();
         }

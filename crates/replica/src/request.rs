@@ -81,7 +81,8 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
                 effects.push(Effect::Answer { token, answer: Answer::Refused(Refusal::TooManyRequests) });
                 continue;
             }
-            self.enqueue(Some(token), request);
+            let request = self.begin_request(Some(token), request);
+            self.unsent.push(request);
         }
     }
 
@@ -104,15 +105,6 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
                     let deadline = self.now + self.options.request_timeout;
                     self.unsent.push(Request { id, token: None, from, deadline, encoded: data, request });
                 }
-            }
-        }
-    }
-
-    /// Expiries and the like: what time has brought about, decided by the leader, goes through the log like any write.
-    pub(crate) fn collect_due(&mut self) {
-        if self.leading && self.machine.deadline() <= self.now {
-            for request in self.machine.due(self.now) {
-                self.enqueue(None, request);
             }
         }
     }
@@ -146,14 +138,14 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         if self.role != Role::Leader {
             self.unsent.forget_foreign();
         }
-        if self.unsent.len() > 0 && self.consensus.deadline() <= self.now {
+        if self.has_something_to_hand_over() && self.consensus.deadline() <= self.now {
             // A leader that was paused may have to step down first: with its timers looked at, `next()` tells the truth.
             self.step(Input::Timeout);
             if !self.outputs.is_empty() {
                 return;
             }
         }
-        while self.unsent.len() > 0 {
+        while self.has_something_to_hand_over() {
             let moved = match (self.consensus.next(), self.leader()) {
                 (Some(next), _) => self.propose(next),
                 // Only over a link that stands: what was not sent can still be sent to the next leader.
@@ -166,18 +158,27 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         }
     }
 
-    fn enqueue(&mut self, token: Option<Token>, request: M::Request) {
+    pub(crate) fn begin_request(&mut self, token: Option<Token>, request: M::Request) -> Request<M::Request> {
         let id = self.codec.id(&request);
         let encoded = self.codec.encode_request(id, &request);
         let deadline = self.now + self.options.request_timeout;
-        self.unsent.push(Request { id, token, from: self.me, deadline, encoded, request });
+        Request { id, token, from: self.me, deadline, encoded, request }
+    }
+
+    /// The next for the log: what has been due for a while before what clients want.
+    fn next_for_log(&mut self) -> Option<Request<M::Request>> {
+        self.due.pop_front().or_else(|| self.unsent.pop())
+    }
+
+    fn has_something_to_hand_over(&self) -> bool {
+        !self.due.is_empty() || self.unsent.len() > 0
     }
 
     fn propose(&mut self, next: Position) -> bool {
         let mut commands = Vec::new();
         let mut bytes = 0;
         while bytes < self.options.batch_bytes_max {
-            let Some(Request { id, token, from, deadline, encoded, request }) = self.unsent.pop() else { break };
+            let Some(Request { id, token, from, deadline, encoded, request }) = self.next_for_log() else { break };
             let position = Position::new(next.epoch, next.index + commands.len() as u64);
             let command = self.machine.prepare(position, self.wall, from, request);
             let command = self.codec.encode(id, &command, encoded.clone());

@@ -2,18 +2,26 @@
 
 use bytes::Bytes;
 use consensus::{
-    Append, Configuration, Entry, How, Instant, Link, NodeId, Persist, Position, Restore, RestoreError, Role, Snapshot, StateMachine, Wall,
+    Append, Configuration, Entry, How, Instant, Link, NodeId, Persist, Position, Restore, RestoreError, Role, Snapshot,
+    StateMachine, Wall,
 };
 use raft::{Body, Config, Message, Raft, Recovered};
 use replica::{Answer, Codec, Decoded, Effect, Event, Options, Refusal, Replica, RequestId, Token, Undecodable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// Appends every command to a list; answers with its length.
-#[derive(Default, Debug)]
+/// Appends every command to a list; answers with its length. At `rings` time itself appends "ring", if this member leads.
+#[derive(Debug)]
 struct List {
     items: Vec<Bytes>,
     applied: Position,
+    rings: Instant,
+}
+
+impl Default for List {
+    fn default() -> List {
+        List { items: Vec::new(), applied: Position::ZERO, rings: Instant::NEVER }
+    }
 }
 
 impl StateMachine for List {
@@ -44,10 +52,12 @@ impl StateMachine for List {
     }
     fn lead(&mut self, _: Instant) {}
     fn deadline(&self) -> Instant {
-        Instant::NEVER
+        self.rings
     }
-    fn due(&mut self, _: Instant) -> Vec<Bytes> {
-        Vec::new()
+    fn due(&mut self, now: Instant) -> Vec<Bytes> {
+        assert!(self.rings <= now);
+        self.rings = Instant::NEVER;
+        vec!["ring".into()]
     }
     fn begin_snapshot(&mut self) -> VecDeque<Bytes> {
         self.items.clone().into()
@@ -60,7 +70,7 @@ impl StateMachine for List {
 
 impl Restore for List {
     fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<List, RestoreError> {
-        Ok(List { items: chunks.collect(), applied: Position::ZERO })
+        Ok(List { items: chunks.collect(), ..List::default() })
     }
 }
 
@@ -234,6 +244,11 @@ impl Cluster {
         self.silent.extend(ids().into_iter().flat_map(|peer| [(id, peer), (peer, id)]));
     }
 
+    fn set_alarm(&mut self, id: NodeId, after: Duration) {
+        let rings = self.now + after;
+        self.members.get_mut(&id).expect("a member").replica.machine_mut().rings = rings;
+    }
+
     fn write(&mut self, id: NodeId, item: &'static str) -> Token {
         self.token += 1;
         self.tell(id, Event::Requests(vec![(Token(self.token), item.into())]));
@@ -287,6 +302,66 @@ fn a_leader_that_was_paused_for_too_long_steps_down_before_it_proposes() {
     cluster.leader();
     cluster.advance(Duration::from_millis(500));
     assert!(is_applied(cluster.answer(leader, token)));
+}
+
+#[test]
+fn what_time_brings_about_is_proposed_by_who_leads() {
+    let mut cluster = Cluster::new(&Options::default());
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    for id in ids() {
+        cluster.set_alarm(id, Duration::from_secs(1));
+    }
+    cluster.advance(Duration::from_secs(2));
+    assert_eq!(
+        (cluster.leader(), cluster.items(leader), cluster.items(follower)),
+        (leader, &["ring".into()][..], &["ring".into()][..])
+    );
+}
+
+#[test]
+fn a_leader_that_was_paused_for_too_long_lets_nothing_run_out_before_it_steps_down() {
+    for first in ["a timer", "a write", "a read"] {
+        let mut cluster = Cluster::new(&Options::default());
+        let (leader, follower) = (cluster.leader(), cluster.follower());
+        cluster.set_alarm(leader, Duration::from_secs(1));
+        let entries = cluster.members[&leader].log.len();
+        cluster.now = cluster.now + Duration::from_secs(5);
+        let event = match first {
+            "a timer" => Event::Timeout,
+            "a write" => Event::Requests(vec![(Token(1000), "late".into())]),
+            _ => Event::Queries(vec![(Token(1000), ())]),
+        };
+        cluster.tell(leader, event);
+        assert_ne!(cluster.members[&leader].replica.status().role, Role::Leader, "after {first}");
+        assert_eq!(cluster.members[&leader].log.len(), entries, "after {first}");
+        cluster.leader();
+        cluster.advance(Duration::from_secs(1));
+        let rung = cluster.items(follower).iter().any(|item| item == "ring");
+        assert!(!rung, "after {first}: the clock was the old leader's, and its term is over");
+    }
+}
+
+#[test]
+fn what_time_has_brought_about_waits_for_the_log_but_not_for_another_leader() {
+    // While leadership is being handed over, the log takes nothing.
+    for arrives in [true, false] {
+        let mut cluster = Cluster::new(&Options::default());
+        let (leader, follower) = (cluster.leader(), cluster.follower());
+        cluster.advance(Duration::from_millis(500));
+        cluster.tell(leader, Event::TransferLeadership { token: Token(1000), to: Some(follower) });
+        cluster.set_alarm(leader, Duration::ZERO);
+        cluster.tell(leader, Event::Timeout);
+        let asked = cluster.write(leader, "asked");
+        assert_eq!(cluster.members[&leader].replica.machine().rings, Instant::NEVER, "it is on its way");
+        if !arrives {
+            cluster.mail.clear();
+        }
+        cluster.advance(Duration::from_secs(3));
+        assert_eq!(cluster.leader(), if arrives { follower } else { leader });
+        assert!(is_applied(cluster.answer(leader, asked)), "what a client wants goes to whoever leads");
+        let rung = cluster.items(follower).iter().any(|item| item == "ring");
+        assert_eq!(rung, !arrives, "what time has brought about does not");
+    }
 }
 
 #[test]
@@ -464,7 +539,7 @@ fn what_a_snapshot_of_a_later_leader_decided_is_not_waited_for() {
     cluster.tell(follower, Event::SnapshotArrived { from: leader, message });
     assert_eq!(cluster.answer(follower, token), None);
     // It may be in the snapshot or lost with its leader; the entries that could tell will never be applied here.
-    let machine = List { items: Vec::new(), applied: snapshot.position };
+    let machine = List { applied: snapshot.position, ..List::default() };
     cluster.tell(follower, Event::Installed { snapshot, machine });
     assert_eq!(cluster.answer(follower, token), Some(&Answer::Refused(Refusal::LeaderChanged)));
 }
