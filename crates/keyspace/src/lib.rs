@@ -40,6 +40,7 @@ mod sweep;
 mod txn;
 mod values;
 mod view;
+mod watch;
 mod write;
 
 pub use answer::{
@@ -60,6 +61,7 @@ pub use request::{
 pub use revision::Revision;
 pub use snapshot::Cursor;
 pub use values::{Change, MemoryValues, Values};
+pub use watch::{Page, ReadPages, Want};
 
 use crate::alarms::Alarms;
 use crate::index::Index;

@@ -1,6 +1,6 @@
 //! Where the history itself is kept: every change by its revision.
 
-use crate::{KeyValue, Revision};
+use crate::{KeyValue, Page, Revision, Want};
 use alloc::collections::BTreeMap;
 use bytes::Bytes;
 
@@ -24,7 +24,19 @@ impl Change {
             Change::Delete { key } => key,
         }
     }
+
+    /// How many bytes it takes in memory: an estimate.
+    pub fn bytes(&self) -> u64 {
+        let value = match self {
+            Change::Put(kv) => kv.value.len(),
+            Change::Delete { .. } => 0,
+        };
+        (OVERHEAD + self.key().len() + value) as u64
+    }
 }
+
+/// What a change takes beside its key and value: the numbers, and the node of the map.
+const OVERHEAD: usize = size_of::<(Revision, Change)>();
 
 /// The store of changes. The index ([`crate::Keyspace`] keeps it in memory) knows which revisions exist; this knows what they say.
 ///
@@ -43,6 +55,12 @@ pub trait Values {
     /// All changes from `from` on, in order.
     fn scan(&self, from: Revision) -> impl Iterator<Item = (Revision, Change)>;
 
+    /// A page of the history, for watchers, if it can be had without a disk. `None` if it has to be read: see [`crate::ReadPages`].
+    /// What was put since the machine's driver last looked is always in memory.
+    fn page(&self, want: Want) -> Option<Page> {
+        Some(Page::scan(self, want))
+    }
+
     /// How many bytes the changes take: an estimate.
     fn bytes(&self) -> u64;
 }
@@ -54,23 +72,10 @@ pub struct MemoryValues {
     bytes: u64,
 }
 
-/// What a change takes beside its key and value: the numbers, and the node of the map.
-const OVERHEAD: usize = size_of::<(Revision, Change)>();
-
-impl MemoryValues {
-    fn size(change: &Change) -> u64 {
-        let value = match change {
-            Change::Put(kv) => kv.value.len(),
-            Change::Delete { .. } => 0,
-        };
-        (OVERHEAD + change.key().len() + value) as u64
-    }
-}
-
 impl Values for MemoryValues {
     fn put(&mut self, at: Revision, change: Change) {
         debug_assert!(self.changes.last_key_value().is_none_or(|(&last, _)| last < at), "changes go forward");
-        self.bytes += Self::size(&change);
+        self.bytes += change.bytes();
         self.changes.insert(at, change);
     }
 
@@ -80,7 +85,7 @@ impl Values for MemoryValues {
 
     fn remove(&mut self, at: Revision) {
         if let Some(change) = self.changes.remove(&at) {
-            self.bytes -= Self::size(&change);
+            self.bytes -= change.bytes();
         }
     }
 
