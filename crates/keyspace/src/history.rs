@@ -88,6 +88,24 @@ impl History {
         self.latest = mark;
     }
 
+    /// Whether `mark` can be the first that is known of a key. Where the past was compacted away, a key may begin in the middle of
+    /// its life, or with its end.
+    pub(crate) fn can_begin(mark: Mark, compacted: i64) -> bool {
+        mark.at.main <= compacted || mark == Mark::creation(mark.at)
+    }
+
+    /// Whether `mark` can come next.
+    pub(crate) fn can_follow(&self, mark: Mark) -> bool {
+        let fits = if mark.is_deletion() { self.is_alive() } else { mark == self.latest.put(mark.at) };
+        fits && self.latest.at < mark.at
+    }
+
+    /// Whether [`History::forget`] has nothing to do.
+    pub(crate) fn is_swept(&self, compacted: i64) -> bool {
+        let oldest = self.older.front().unwrap_or(&self.latest);
+        self.needs(oldest.at, compacted)
+    }
+
     /// The newest change at or before `main`, deletions included.
     pub(crate) fn newest_upto(&self, main: i64) -> Option<Mark> {
         if self.latest.at.main <= main {

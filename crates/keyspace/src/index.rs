@@ -5,7 +5,6 @@ use crate::{KeyRange, Revision};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use core::cmp::Ordering;
 use core::ops::Bound;
 
 /// The index. Keys are kept in allocations of their own, so that a small key does not hold the large message that brought it.
@@ -81,18 +80,23 @@ impl Index {
         at.sub - first
     }
 
+    /// An index of histories, whose keys are in order and each other's equals nowhere.
+    pub(crate) fn of(entries: Vec<(Bytes, History)>) -> Index {
+        let alive = entries.iter().filter(|(_, history)| history.is_alive()).count() as u64;
+        Index { keys: entries.into_iter().collect(), alive }
+    }
+
+    /// All histories, in order of key.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Bytes, &History)> {
+        self.keys.iter()
+    }
+
     /// Takes in a change from a snapshot, whose changes come in order. Returns the key as the index holds it; `None` if the change
-    /// cannot have happened.
+    /// cannot have happened. What a sweep would take is as good as what it would leave.
     pub(crate) fn restore(&mut self, key: &Bytes, mark: Mark, lease: i64, compacted: i64) -> Option<Bytes> {
         let bounds = (Bound::Included(key), Bound::Included(key));
         let Some((key, history)) = self.keys.range_mut::<Bytes, _>(bounds).next() else {
-            // Where the past was compacted away, a key may begin in the middle of its life, or with its end.
-            let possible = match mark.at.main.cmp(&compacted) {
-                Ordering::Less => !mark.is_deletion(),
-                Ordering::Equal => true,
-                Ordering::Greater => mark == Mark::creation(mark.at),
-            };
-            if !possible {
+            if !History::can_begin(mark, compacted) {
                 return None;
             }
             let mut history = History::new(mark);
@@ -102,13 +106,10 @@ impl Index {
             self.keys.insert(key.clone(), history);
             return Some(key);
         };
-        let before = history.latest();
-        let possible = if mark.is_deletion() { !before.is_deletion() } else { mark == before.put(mark.at) };
-        // Of what was compacted only the newest change is kept, so none follows another there.
-        if !possible || before.at >= mark.at || mark.at.main <= compacted {
+        if !history.can_follow(mark) {
             return None;
         }
-        self.alive = self.alive + u64::from(!mark.is_deletion()) - u64::from(!before.is_deletion());
+        self.alive = self.alive + u64::from(!mark.is_deletion()) - u64::from(history.is_alive());
         history.push(mark);
         history.lease = lease;
         Some(key.clone())

@@ -1,7 +1,9 @@
 //! Leases, as data: what was granted, and which keys hang on it. Their clocks run elsewhere.
 
+use crate::row::encode_lease;
 use crate::{KeyspaceError, LeaseAnswer};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Bound;
 
@@ -29,6 +31,8 @@ pub(crate) struct Leases {
     leases: BTreeMap<i64, Lease>,
     /// For each snapshot in progress, what the leases that changed since it began were like: `None` if there was none.
     before: BTreeMap<u64, BTreeMap<i64, Option<Terms>>>,
+    /// The leases that changed since the last flush; `None` if nobody flushes.
+    touched: Option<BTreeSet<i64>>,
     /// The least that is granted, in seconds.
     pub(crate) min_ttl: i64,
 }
@@ -36,7 +40,7 @@ pub(crate) struct Leases {
 impl Default for Leases {
     fn default() -> Leases {
         // One and a half of the default election timeout of one second, rounded up.
-        Leases { leases: BTreeMap::new(), before: BTreeMap::new(), min_ttl: 2 }
+        Leases { leases: BTreeMap::new(), before: BTreeMap::new(), touched: None, min_ttl: 2 }
     }
 }
 
@@ -102,8 +106,27 @@ impl Leases {
         }
     }
 
+    /// From now on, what changes is remembered for the next flush.
+    pub(crate) fn keep_account(&mut self) {
+        self.touched = Some(BTreeSet::new());
+    }
+
+    /// The leases that changed since this was last called, as rows; `None` for those that ended.
+    pub(crate) fn take_touched(&mut self) -> Vec<(i64, Option<Bytes>)> {
+        let touched = self.touched.as_mut().map(core::mem::take).unwrap_or_default();
+        let row = |terms: Terms| {
+            let mut row = Vec::new();
+            encode_lease(terms, &mut row);
+            Bytes::from(row)
+        };
+        touched.into_iter().map(|id| (id, self.leases.get(&id).map(|lease| row(lease.terms)))).collect()
+    }
+
     /// Takes in a lease from a snapshot.
     pub(crate) fn restore(&mut self, id: i64, terms: Terms) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(id);
+        }
         self.leases.insert(id, Lease { terms, keys: BTreeSet::new() });
     }
 
@@ -136,6 +159,9 @@ impl Leases {
     }
 
     fn remember(&mut self, id: i64) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(id);
+        }
         for before in self.before.values_mut() {
             before.entry(id).or_insert_with(|| self.leases.get(&id).map(|lease| lease.terms));
         }

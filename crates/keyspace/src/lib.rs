@@ -22,10 +22,12 @@ extern crate alloc;
 
 mod alarms;
 mod answer;
+mod build;
 mod check;
 mod checksum;
 mod command;
 mod error;
+mod flush;
 mod hash;
 mod history;
 mod index;
@@ -35,6 +37,7 @@ mod range;
 mod request;
 mod restore;
 mod revision;
+pub mod row;
 mod snapshot;
 mod sweep;
 mod txn;
@@ -47,20 +50,23 @@ pub use answer::{
     Answer, DeleteRangeAnswer, HashKv, KeyValue, LeaseAnswer, MembersAnswer, OpAnswer, PutAnswer, Query, RangeAnswer, Response,
     Status, TxnAnswer,
 };
+pub use build::{Builder, RowError};
 pub use check::{MAX_TXN_OPS, check_delete_range, check_put, check_range, check_txn};
 pub use command::{
     Alarm, AlarmAction, AlarmKind, AlarmRequest, Command, Downgrade, LeaseCheckpoint, LeaseGrantRequest, MemberChange,
 };
 pub use error::KeyspaceError;
+pub use flush::Flush;
 pub use members::Member;
 pub use range::KeyRange;
 pub use request::{
     CompactRequest, Compare, DeleteRangeRequest, Op, Operand, PutRequest, RangeRequest, Relation, SortOrder, SortTarget,
     TxnRequest,
 };
+pub use restore::Head;
 pub use revision::Revision;
 pub use snapshot::Cursor;
-pub use values::{Change, MemoryValues, Values};
+pub use values::{Change, MemoryValues, Unwritten, Values};
 pub use watch::{Page, ReadPages, Want};
 
 use crate::alarms::Alarms;
@@ -105,21 +111,7 @@ pub struct Keyspace<V = MemoryValues> {
 impl<V: Values + Default> Keyspace<V> {
     /// The empty store, as a new cluster begins.
     pub fn new() -> Keyspace<V> {
-        Keyspace {
-            applied: Position::ZERO,
-            revision: 1,
-            compacted: -1,
-            index: Index::default(),
-            values: V::default(),
-            leases: Leases::default(),
-            members: Members::default(),
-            alarms: Alarms::default(),
-            cluster_version: None,
-            downgrade: Downgrade::default(),
-            sweep: None,
-            pins: BTreeMap::new(),
-            next_pin: 0,
-        }
+        Keyspace::with(V::default())
     }
 }
 
@@ -130,6 +122,53 @@ impl<V: Values + Default> Default for Keyspace<V> {
 }
 
 impl<V: Values> Keyspace<V> {
+    /// The empty store, whose changes go into `values`.
+    pub fn with(values: V) -> Keyspace<V> {
+        let mut leases = Leases::default();
+        if V::WRITES_BEHIND {
+            leases.keep_account();
+        }
+        Keyspace {
+            applied: Position::ZERO,
+            revision: 1,
+            compacted: -1,
+            index: Index::default(),
+            values,
+            leases,
+            members: Members::default(),
+            alarms: Alarms::default(),
+            cluster_version: None,
+            downgrade: Downgrade::default(),
+            sweep: None,
+            pins: BTreeMap::new(),
+            next_pin: 0,
+        }
+    }
+
+    /// The same machine over values of another kind, which hold the same.
+    pub fn map_values<W: Values>(self, map: impl FnOnce(V) -> W) -> Keyspace<W> {
+        Keyspace {
+            applied: self.applied,
+            revision: self.revision,
+            compacted: self.compacted,
+            index: self.index,
+            values: map(self.values),
+            leases: self.leases,
+            members: self.members,
+            alarms: self.alarms,
+            cluster_version: self.cluster_version,
+            downgrade: self.downgrade,
+            sweep: self.sweep,
+            pins: self.pins,
+            next_pin: self.next_pin,
+        }
+    }
+
+    /// Where the changes are kept.
+    pub fn values(&self) -> &V {
+        &self.values
+    }
+
     /// Sets the shortest life of a lease, in seconds: etcd's is one and a half election timeouts, rounded up (2 by default). A
     /// setting, not a part of the state: it must be the same on all members, and is set anew after a restore.
     pub fn set_min_lease_ttl(&mut self, seconds: i64) {
@@ -304,7 +343,7 @@ impl<V: Values> StateMachine for Keyspace<V> {
 
 impl<V: Values + Default> Restore for Keyspace<V> {
     fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Keyspace<V>, RestoreError> {
-        Keyspace::from_chunks(chunks)
+        Keyspace::restore_into(V::default(), chunks)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::history::Mark;
 use crate::leases::Terms;
 use crate::members::Members;
 use crate::snapshot::{MAGIC, VERSION, alarm_number, kind};
-use crate::{Alarm, AlarmKind, Change, Downgrade, KeyRange, KeyValue, Keyspace, Member, Revision, Values};
+use crate::{Alarm, AlarmKind, Change, Downgrade, KeyValue, Keyspace, Member, Revision, Values};
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,36 +19,24 @@ use consensus::{Position, RestoreError};
 /// Revisions and versions are counted on from what is restored; this leaves room.
 const MAX_COUNT: i64 = i64::MAX / 2;
 
-impl<V: Values + Default> Keyspace<V> {
-    pub(crate) fn from_chunks(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Keyspace<V>, RestoreError> {
-        let mut source = Source { chunks, current: Bytes::new(), offset: 0, checksum: Checksum::new() };
-        if source.take(MAGIC.len())? != MAGIC[..] {
-            return Err(expected(0, "a snapshot of a Quorate keyspace"));
-        }
-        if source.number()? != VERSION {
-            return Err(expected(MAGIC.len() as u64, "version 1"));
-        }
-        let mut header = source.frame()?;
-        if header.kind != kind::HEADER {
-            return Err(expected(header.offset, "a header"));
-        }
-        let mut restoring = Restoring::begin(&mut header)?;
-        header.end()?;
-
-        let mut last_kind = kind::HEADER;
+impl<V: Values> Keyspace<V> {
+    /// The machine that a snapshot holds, from its pieces in order (their borders may have moved). Its changes go into `values`, one
+    /// by one.
+    pub fn restore_into(values: V, chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Keyspace<V>, RestoreError> {
+        let mut source = Source::begin(chunks)?;
+        let (head, mut frame, mut before) = Head::read(&mut source)?;
+        let mut keyspace = Keyspace::with(values);
+        head.put_into(&mut keyspace);
+        let mut restoring = Restoring { keyspace, last_lease: None, next: Revision::default() };
+        let mut last_kind = kind::LEASE;
         loop {
-            let before = source.checksum.value();
-            let mut frame = source.frame()?;
             // The three kinds that tell the history may alternate.
             let stage = frame.kind.clamp(kind::HEADER, kind::PUT);
-            if frame.kind <= kind::HEADER || stage < last_kind {
+            if stage < last_kind {
                 return Err(expected(frame.offset, "frames in their order"));
             }
             last_kind = stage;
             match frame.kind {
-                kind::MEMBER => restoring.member(&mut frame)?,
-                kind::REMOVED => restoring.removed(&mut frame)?,
-                kind::ALARM => restoring.alarm(&mut frame)?,
                 kind::LEASE => restoring.lease(&mut frame)?,
                 kind::PUT => restoring.put(&mut frame)?,
                 kind::DELETION => restoring.deletion(&mut frame)?,
@@ -61,52 +49,91 @@ impl<V: Values + Default> Keyspace<V> {
                     if !source.is_at_end() {
                         return Err(expected(source.offset, "nothing more"));
                     }
-                    return restoring.finish(source.offset);
+                    let Restoring { mut keyspace, .. } = restoring;
+                    let attached = keyspace.attach_keys();
+                    attached.map_err(|()| expected(source.offset, "every lease that a key is attached to"))?;
+                    return Ok(keyspace);
                 }
                 _ => return Err(expected(frame.offset, "a known kind of frame")),
             }
             frame.end()?;
+            before = source.checksum.value();
+            frame = source.frame()?;
         }
     }
 }
 
-/// A machine in the making.
-struct Restoring<V> {
-    keyspace: Keyspace<V>,
-    members: Vec<Member>,
+/// The beginning of a snapshot: everything in it that is small.
+#[derive(Debug)]
+pub struct Head {
+    /// The last entry whose effect the snapshot holds.
+    pub applied: Position,
+    /// The newest revision.
+    pub revision: i64,
+    /// The last compaction.
+    pub compacted: i64,
+    /// The members, in order of id.
+    pub members: Vec<Member>,
     removed: BTreeSet<u64>,
     alarms: BTreeSet<Alarm>,
     guard: Guard,
-    last_lease: Option<i64>,
-    /// No change before this one may follow.
-    next: Revision,
+    downgrade: Downgrade,
+    cluster_version: Option<String>,
 }
 
-impl<V: Values + Default> Restoring<V> {
-    fn begin(header: &mut Frame) -> Result<Restoring<V>, RestoreError> {
-        let mut keyspace = Keyspace::<V>::new();
-        keyspace.applied = Position::new(header.u64()?, header.u64()?);
-        keyspace.revision = header.i64()?;
-        keyspace.compacted = header.i64()?;
-        header.check((1..=MAX_COUNT).contains(&keyspace.revision), "a revision")?;
-        header.check((-1..=keyspace.revision).contains(&keyspace.compacted), "a compaction in the past")?;
+impl Head {
+    /// Reads a head that stands alone.
+    pub fn decode(bytes: &Bytes) -> Result<Head, RestoreError> {
+        // A frame of another kind ends it.
+        let mut chunks = [bytes.clone(), Bytes::from_static(&[kind::END, 0, 0, 0, 0])].into_iter();
+        let mut source = Source::begin(&mut chunks)?;
+        let (head, end, _) = Head::read(&mut source)?;
+        end.check(end.offset == bytes.len() as u64 && source.is_at_end(), "nothing more")?;
+        Ok(head)
+    }
+
+    /// Reads the head, the first frame after it, and the checksum of what came before that.
+    fn read(source: &mut Source<'_>) -> Result<(Head, Frame, u32), RestoreError> {
+        let mut header = source.frame()?;
+        if header.kind != kind::HEADER {
+            return Err(expected(header.offset, "a header"));
+        }
+        let mut head = Head::begin(&mut header)?;
+        header.end()?;
+        let mut last_kind = kind::HEADER;
+        loop {
+            let before = source.checksum.value();
+            let mut frame = source.frame()?;
+            if frame.kind <= kind::HEADER || frame.kind < last_kind {
+                return Err(expected(frame.offset, "frames in their order"));
+            }
+            last_kind = frame.kind;
+            match frame.kind {
+                kind::MEMBER => head.member(&mut frame)?,
+                kind::REMOVED => head.removed(&mut frame)?,
+                kind::ALARM => head.alarm(&mut frame)?,
+                _ => return Ok((head, frame, before)),
+            }
+            frame.end()?;
+        }
+    }
+
+    fn begin(header: &mut Frame) -> Result<Head, RestoreError> {
+        let applied = Position::new(header.u64()?, header.u64()?);
+        let revision = header.i64()?;
+        let compacted = header.i64()?;
+        header.check((1..=MAX_COUNT).contains(&revision), "a revision")?;
+        header.check((-1..=revision).contains(&compacted), "a compaction in the past")?;
         let guard = match header.u8()? {
             0 => Guard::Open,
             1 => Guard::Capped,
             2 => Guard::Corrupt,
             _ => return Err(expected(header.offset, "a guard")),
         };
-        keyspace.downgrade = Downgrade { enabled: header.flag()?, version: header.string()? };
-        keyspace.cluster_version = Some(header.string()?).filter(|version| !version.is_empty());
-        Ok(Restoring {
-            keyspace,
-            members: Vec::new(),
-            removed: BTreeSet::new(),
-            alarms: BTreeSet::new(),
-            guard,
-            last_lease: None,
-            next: Revision::default(),
-        })
+        let downgrade = Downgrade { enabled: header.flag()?, version: header.string()? };
+        let cluster_version = Some(header.string()?).filter(|version| !version.is_empty());
+        let (members, removed, alarms) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        Ok(Head { applied, revision, compacted, members, removed, alarms, guard, downgrade, cluster_version })
     }
 
     fn member(&mut self, frame: &mut Frame) -> Result<(), RestoreError> {
@@ -137,6 +164,24 @@ impl<V: Values + Default> Restoring<V> {
         Ok(())
     }
 
+    pub(crate) fn put_into<V: Values>(self, keyspace: &mut Keyspace<V>) {
+        let Head { applied, revision, compacted, members, removed, alarms, guard, downgrade, cluster_version } = self;
+        (keyspace.applied, keyspace.revision, keyspace.compacted) = (applied, revision, compacted);
+        keyspace.members = Members::from_parts(members, removed);
+        keyspace.alarms = Alarms::from_parts(alarms, guard);
+        (keyspace.downgrade, keyspace.cluster_version) = (downgrade, cluster_version);
+    }
+}
+
+/// A machine in the making.
+struct Restoring<V> {
+    keyspace: Keyspace<V>,
+    last_lease: Option<i64>,
+    /// No change before this one may follow.
+    next: Revision,
+}
+
+impl<V: Values> Restoring<V> {
     fn lease(&mut self, frame: &mut Frame) -> Result<(), RestoreError> {
         let id = frame.i64()?;
         frame.check(id != 0 && self.last_lease.is_none_or(|last| last < id), "leases in order")?;
@@ -185,22 +230,6 @@ impl<V: Values + Default> Restoring<V> {
         frame.check(possible && at >= self.next, "the next revision")?;
         Ok(at)
     }
-
-    fn finish(mut self, offset: u64) -> Result<Keyspace<V>, RestoreError> {
-        self.keyspace.members = Members::from_parts(self.members, self.removed);
-        self.keyspace.alarms = Alarms::from_parts(self.alarms, self.guard);
-        let Keyspace { index, leases, .. } = &mut self.keyspace;
-        let first = Bytes::new();
-        for (key, history) in index.range(KeyRange::Span(&first, None)) {
-            if history.lease != 0 {
-                if !leases.contains(history.lease) {
-                    return Err(expected(offset, "every lease that a key is attached to"));
-                }
-                leases.attach(history.lease, key.clone());
-            }
-        }
-        Ok(self.keyspace)
-    }
 }
 
 /// The pieces as one stream.
@@ -211,7 +240,18 @@ struct Source<'a> {
     checksum: Checksum,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    fn begin(chunks: &'a mut dyn Iterator<Item = Bytes>) -> Result<Source<'a>, RestoreError> {
+        let mut source = Source { chunks, current: Bytes::new(), offset: 0, checksum: Checksum::new() };
+        if source.take(MAGIC.len())? != MAGIC[..] {
+            return Err(expected(0, "a snapshot of a Quorate keyspace"));
+        }
+        if source.number()? != VERSION {
+            return Err(expected(MAGIC.len() as u64, "version 1"));
+        }
+        Ok(source)
+    }
+
     fn frame(&mut self) -> Result<Frame, RestoreError> {
         let offset = self.offset;
         let kind = self.take(1)?[0];

@@ -18,8 +18,8 @@
 //! ```
 //!
 //! Numbers are little-endian. A text is its length, u32, and its bytes; texts are their count, u32, and each of them. Frames come
-//! in the order above, nothing follows the last, and a change is there only if it could still be read: what a sweep has left to
-//! do is not in it.
+//! in the order above, nothing follows the last. What a compaction has made unreadable may be in it as long as a sweep has it left to
+//! do (a snapshot made of a data file's rows holds it, one made by a machine does not); it means nothing.
 //!
 //! The stream is that of the moment when the snapshot began: changes have revisions and never change, a sweep waits for the
 //! snapshot, of leases that change the former terms are remembered, and the rest is small and copied at once.
@@ -125,7 +125,7 @@ impl<V: Values> Keyspace<V> {
         Some(out.into())
     }
 
-    fn head(&self) -> Vec<u8> {
+    pub(crate) fn head(&self) -> Vec<u8> {
         let mut out = Vec::from(*MAGIC);
         out.extend(VERSION.to_le_bytes());
         frame(kind::HEADER, &mut out, |out| {
@@ -230,7 +230,7 @@ fn revision_bytes(at: Revision, out: &mut Vec<u8>) {
 }
 
 /// Adds a frame whose payload `fill` writes.
-fn frame(kind: u8, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn frame(kind: u8, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     out.push(kind);
     let at = out.len();
     out.extend([0; 4]);
@@ -239,7 +239,7 @@ fn frame(kind: u8, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     out[at..at + 4].copy_from_slice(&written);
 }
 
-fn text(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn text(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend(length(bytes.len()));
     out.extend(bytes);
 }

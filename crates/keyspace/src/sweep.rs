@@ -2,8 +2,7 @@
 //!
 //! A compaction moves the border below which nothing can be read, and that is all that clients see. What it made unreadable is
 //! swept up later, off the path of commands: as many keys at a time as [`Keyspace::sweep`] is told to, in a round over the index.
-//! Whoever calls it lets watchers see first what was applied ([`crate::Watches`]).
-//! 
+//! Whoever calls it lets watchers see first what was applied.
 //!
 //! ```text
 //!   first key ──── next ───────────── last key        first part of a round: from `next` to the last key
@@ -25,6 +24,13 @@ pub(crate) struct Sweep {
     end: Option<Bytes>,
     /// Where the second part ends, if there is one to come.
     until: Option<Bytes>,
+}
+
+impl Sweep {
+    /// A round over all keys.
+    pub(crate) fn begin(compacted: i64) -> Sweep {
+        Sweep { compacted, next: Bytes::new(), end: None, until: None }
+    }
 }
 
 impl<V: Values> Keyspace<V> {

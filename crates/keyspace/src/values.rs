@@ -2,6 +2,7 @@
 
 use crate::{KeyValue, Page, Revision, Want};
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// What one revision did to one key.
@@ -42,7 +43,13 @@ const OVERHEAD: usize = size_of::<(Revision, Change)>();
 ///
 /// Changes come in order of revision and never change again; they go when a compaction has made them unreadable. What was put can be
 /// got at once, however the store delays its own writes: the machine reads what it wrote a step ago.
+///
+/// A store whose reads may fail remembers that, and gives any answer then: whoever drives the machine looks for it before an answer
+/// leaves the member.
 pub trait Values {
+    /// Whether the machine hands over what changed ([`crate::Keyspace::flush`]), and so keeps account of it.
+    const WRITES_BEHIND: bool = false;
+
     /// Keeps a change. `at` is greater than every revision before it.
     fn put(&mut self, at: Revision, change: Change);
 
@@ -63,6 +70,23 @@ pub trait Values {
 
     /// How many bytes the changes take: an estimate.
     fn bytes(&self) -> u64;
+
+    /// What was put and removed since this was last called, of a store that writes behind the machine. Others have nothing to say.
+    fn take_unwritten(&mut self) -> Unwritten {
+        Unwritten::default()
+    }
+
+    /// What was last taken is durable: memory that was kept for it may go.
+    fn written(&mut self) {}
+}
+
+/// Changes on their way to the disk.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Unwritten {
+    /// What was put and is still there, in order.
+    pub changes: Vec<(Revision, Change)>,
+    /// What was written before and is to go, in order.
+    pub removed: Vec<Revision>,
 }
 
 /// Changes in memory.
