@@ -48,6 +48,9 @@ def moves(t):
     b.tell("its ephemeral", EXISTS, watched("/moving"))
     b.tell("another", CREATE, create("/moving2", b"", OPEN, EPHEMERAL))
     b.tell("ephemerals", EPHEMERALS, text("/"))
+    near = t.connect("beside a")
+    near.tell("sync", SYNC, text("/"))  # or the answer to the write of the same xid, made elsewhere, could be taken for the old connection's
+    near.tell("end", CLOSE)
     moved(t, a)
     b.tell("and goes on", SET, put("/moving", b"b"))
     c = t.connect("a, with another timeout", session=a.session, password=a.password, timeout=7_000)
