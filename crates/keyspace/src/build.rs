@@ -167,6 +167,7 @@ impl<V: Values> Keyspace<V> {
                 leases.attach(history.lease, key.clone());
             }
         }
+        self.swept = self.compacted;
         if unswept {
             self.sweep = Some(Sweep::begin(self.compacted));
         }

@@ -103,6 +103,8 @@ pub struct Keyspace<V = MemoryValues> {
     downgrade: Downgrade,
     /// What a compaction left to do.
     sweep: Option<Sweep>,
+    /// The last compaction that anything was swept up after, or may have been: of the revisions from here on everything is held.
+    swept: i64,
     /// Snapshots in progress, and where the last compaction was when each began.
     pins: BTreeMap<u64, i64>,
     next_pin: u64,
@@ -140,6 +142,7 @@ impl<V: Values> Keyspace<V> {
             cluster_version: None,
             downgrade: Downgrade::default(),
             sweep: None,
+            swept: -1,
             pins: BTreeMap::new(),
             next_pin: 0,
         }
@@ -159,6 +162,7 @@ impl<V: Values> Keyspace<V> {
             cluster_version: self.cluster_version,
             downgrade: self.downgrade,
             sweep: self.sweep,
+            swept: self.swept,
             pins: self.pins,
             next_pin: self.next_pin,
         }
