@@ -67,7 +67,9 @@ pub use restore::Head;
 pub use revision::Revision;
 pub use snapshot::Cursor;
 pub use values::{Change, MemoryValues, Unwritten, Values};
-pub use watch::{Page, ReadPages, Want};
+pub use watch::{
+    Page, ReadPages, StreamId, Want, WatchEvent, WatchNews, WatchOptions, WatchRefusal, WatchRequest, WatchResponse, Watches,
+};
 
 use crate::alarms::Alarms;
 use crate::index::Index;

@@ -52,7 +52,6 @@ impl<V: Values> Keyspace<V> {
 
     /// Whether the values hold all that happened from revision `from` on: a compaction that nothing was swept up after has taken
     /// nothing yet.
-    #[expect(dead_code, reason = "watches are next")]
     pub(crate) fn has_all_since(&self, from: i64) -> bool {
         from >= self.swept
     }
