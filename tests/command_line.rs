@@ -1,6 +1,14 @@
 //! What the binary says to a wrong command line, and the names under which it can be called.
 
-use std::process::{Command, Output};
+mod support;
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use support::{Cluster, Kind, peer, wait};
+
+/// Whose members the small client talks to: it knows no difference.
+const WHOSE: [Kind; 1] = [Kind::Go];
 
 fn quorate(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
@@ -57,11 +65,224 @@ fn another_systems_data_is_not_started_on() {
 #[test]
 fn a_client_without_a_cluster_says_what_to_do() {
     // Port 1 of loopback: nobody listens there.
-    for arguments in [&["get", "k"][..], &["put", "k", "v"], &["del", "k"], &["status"], &["member", "list"]] {
+    for arguments in [
+        &["get", "k"][..],
+        &["put", "k", "v"],
+        &["del", "k"],
+        &["status"],
+        &["member", "list"],
+        &["watch", "k"],
+        &["lease", "grant", "10"],
+        &["lease", "keep-alive", "1"],
+        &["compact", "1"],
+    ] {
         let output = quorate(&[arguments, &["--endpoints", "127.0.0.1:1"]].concat());
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{arguments:?}");
         assert!(said(&output).contains("nobody listens there") && said(&output).contains("quorate dev"), "{}", said(&output));
     }
     let output = quorate(&["get", "k", "--endpoints", "https://127.0.0.1:1"]);
     assert!(said(&output).contains("asks for TLS, which is not built yet"), "{}", said(&output));
+}
+
+#[test]
+fn a_path_or_a_lease_that_is_none_is_told_what_would_be_right() {
+    for (arguments, sentence) in [
+        (&["zk", "get", "a"][..], "a path begins with /; is it meant to be /a?"),
+        (&["zk", "ls", "/a/"], "a path does not end with /; is it meant to be /a?"),
+        (&["lease", "ttl", "lease-1"], "a lease's id is a hexadecimal number, as `quorate lease list` prints it"),
+    ] {
+        let output = quorate(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(said(&output).contains(sentence), "{arguments:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn servers_to_be_measured_have_the_same_names_in_every_bench() {
+    for arguments in [
+        &["bench", "failover", "--peer", "java", "--binary"][..],
+        &["bench", "failover", "--peer", "go", "--binary"],
+        &["bench", "zookeeper", "--peer", "zookeeper", "set", "--dir"],
+    ] {
+        // The last option lacks its value: whatever is wrong with the name would be told first.
+        let output = quorate(arguments);
+        assert!(said(&output).contains("a value is required for"), "{arguments:?}: {}", said(&output));
+    }
+}
+
+/// A client of one cluster.
+struct Client {
+    endpoints: String,
+}
+
+impl Client {
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.args(arguments.split(' ')).args(["--endpoints", &self.endpoints]);
+        command
+    }
+
+    /// What it prints; it has to succeed.
+    fn prints(&self, arguments: &str) -> String {
+        let output = self.command(arguments).output().expect("the binary runs");
+        assert!(output.status.success(), "{arguments}: {}", said(&output));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn json(&self, arguments: &str) -> Value {
+        serde_json::from_str(&self.prints(&format!("{arguments} -w json"))).expect("JSON")
+    }
+
+    /// What it says when it fails.
+    fn fails(&self, arguments: &str) -> String {
+        let output = self.command(arguments).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {}", said(&output));
+        said(&output)
+    }
+
+    /// The original's JSON.
+    fn etcdctl(&self, arguments: &str) -> Value {
+        let program = peer("etcdctl-3.5.16/etcdctl").expect("checked by the test before it began");
+        let output = Command::new(program)
+            .args(arguments.split(' '))
+            .args(["--endpoints", &self.endpoints, "-w", "json"])
+            .output()
+            .expect("etcdctl runs");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments}: {error}: {}", said(&output)))
+    }
+}
+
+/// The lines of a command that goes on; it ends with this.
+struct Going {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Going {
+    fn start(mut command: Command) -> Going {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let (tell, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Going { child, lines }
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(std::time::Duration::from_secs(60)).expect("a line within a minute")
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn clusters(members: usize) -> Vec<(Kind, Cluster)> {
+    if peer("etcd-3.5.16/etcd").is_none() || peer("etcdctl-3.5.16/etcdctl").is_none() {
+        return Vec::new();
+    }
+    WHOSE.map(|kind| (kind, Cluster::start(&vec![kind; members]))).into()
+}
+
+#[test]
+fn leases_and_watches_are_told_as_etcdctl_tells_them() {
+    for (kind, cluster) in clusters(1) {
+        let client = Client { endpoints: cluster.endpoints().join(",") };
+        let granted = client.prints("lease grant 600");
+        let id = granted.split(' ').nth(1).expect("an id").to_owned();
+        assert_eq!(granted, format!("lease {id} granted with TTL(600s)\n"), "{kind:?}");
+        assert_eq!(client.json("lease grant 500")["TTL"], 500, "{kind:?}");
+        client.prints(&format!("put leased v --lease {id}"));
+        client.prints("put k 1");
+        client.prints("put k 2");
+        client.prints("del k");
+        for command in [
+            "lease list".to_owned(),
+            format!("lease keep-alive {id} --once"),
+            "lease timetolive 77".to_owned(),
+            "get leased".to_owned(),
+        ] {
+            assert_eq!(client.json(&command), client.etcdctl(&command), "{kind:?}: {command}");
+        }
+        // A second may pass between the two.
+        let (mut ours, theirs) =
+            (client.json(&format!("lease ttl {id} --keys")), client.etcdctl(&format!("lease timetolive {id} --keys")));
+        assert!(ours["ttl"].as_i64() > Some(590), "{kind:?}: {ours}");
+        ours["ttl"] = theirs["ttl"].clone();
+        assert_eq!(ours, theirs, "{kind:?}");
+
+        let mut theirs = Command::new(peer("etcdctl-3.5.16/etcdctl").expect("it was there"));
+        theirs.args(["watch", "k", "--rev", "1", "--prev-kv", "-w", "json", "--endpoints", &client.endpoints]);
+        let ours = client.json("watch k --rev 1 --prev-kv --limit 3");
+        assert_eq!(ours, serde_json::from_str::<Value>(&Going::start(theirs).line()).expect("JSON"), "{kind:?}");
+        assert_eq!(client.prints("watch k --rev 1 --deletes-only --limit 1"), "DELETE\nk\n\n", "{kind:?}");
+        assert_eq!(client.prints("watch k --rev 1 --puts-only --limit 2 --prev-kv"), "PUT\nk\n1\nPUT\nk\n1\nk\n2\n", "{kind:?}");
+
+        assert_eq!(client.prints(&format!("lease revoke {id}")), format!("lease {id} revoked\n"), "{kind:?}");
+        assert_eq!(client.prints("get leased --count-only"), "0\n", "{kind:?}");
+        assert_eq!(client.fails(&format!("lease revoke {id}")), "quorate: etcdserver: requested lease not found\n", "{kind:?}");
+        assert_eq!(client.fails(&format!("lease keep-alive {id} --once")), "quorate: etcdserver: requested lease not found\n");
+        assert_eq!(client.prints(&format!("lease keep-alive {id}")), format!("lease {id} expired or revoked.\n"), "{kind:?}");
+        assert_eq!(client.prints(&format!("lease ttl {id}")), format!("lease {id} already expired\n"), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_watch_that_begins_behind_a_compaction_is_told_where_it_could() {
+    for (kind, cluster) in clusters(1) {
+        let client = Client { endpoints: cluster.endpoints().join(",") };
+        for value in 0..4 {
+            client.prints(&format!("put k {value}"));
+        }
+        assert_eq!(client.prints("compact 4"), "compacted revision 4\n", "{kind:?}");
+        let refused = client.fails("watch k --rev 2");
+        assert!(refused.contains("cannot begin at 2; the first possible is --rev 4"), "{kind:?}: {refused}");
+        let told = client.command("watch k --rev 2 -w json").output().expect("the binary runs");
+        let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+        assert_eq!((&told["Canceled"], &told["CompactRevision"]), (&true.into(), &4.into()), "{kind:?}");
+        assert_eq!(client.prints("watch k --rev 4 --limit 2"), "PUT\nk\n2\nPUT\nk\n3\n", "{kind:?}");
+    }
+}
+
+#[test]
+fn a_watch_outlives_its_member_and_neither_loses_nor_repeats_an_event() {
+    for (kind, mut cluster) in clusters(3) {
+        let endpoints = cluster.endpoints();
+        let watching = Client { endpoints: endpoints.join(",") };
+        // The watch is at the first member, which goes away; who writes is elsewhere, and stays.
+        let writing = Client { endpoints: endpoints[1..].join(",") };
+        writing.prints("put k/first x");
+        let going = Going::start(watching.command("watch --prefix k/ --rev 1 -w json"));
+        let mut told: Vec<String> = Vec::new();
+        let mut take = |count: usize| -> Vec<String> {
+            while told.len() < count {
+                let line: Value = serde_json::from_str(&going.line()).expect("JSON");
+                let events = line["Events"].as_array().expect("events");
+                told.extend(events.iter().map(|event| event["kv"]["key"].as_str().expect("a key").to_owned()));
+            }
+            told.clone()
+        };
+        assert_eq!(take(1).len(), 1);
+        let write = |round: usize| (0..20).for_each(|number| drop(writing.prints(&format!("put k/{round}-{number} x"))));
+        write(1);
+        cluster.members[0].kill();
+        // A put that is under way when the leader dies may or may not be done.
+        cluster.leader();
+        write(2);
+        take(41);
+        // And once more, at the next member, after the first is back.
+        cluster.members[0].spawn();
+        wait("the first member to be back", || cluster.members[0].status().is_some_and(|status| status.leader != 0));
+        let back = Client { endpoints: [&endpoints[0], &endpoints[2]].map(String::as_str).join(",") };
+        cluster.members[1].kill();
+        cluster.leader();
+        back.prints("put k/last x");
+        let keys = take(42);
+        let mut distinct = keys.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!((keys.len(), distinct.len()), (42, 42), "{kind:?}: {keys:?}");
+    }
 }

@@ -1,16 +1,20 @@
-//! The small client: `quorate get`, `put`, `del`, `status` and `member list`.
+//! The small client: `quorate get`, `put`, `del`, `watch`, `lease`, `compact`, `status` and `member list`.
 //!
 //! It asks the members in turn. A read that fails is asked of the next one; a write only while it is certain that nobody can have
-//! written it, because a put that is sent twice could be written twice.
+//! written it, because a put that is sent twice could be written twice. A watch, and what keeps a lease alive, go from member to member.
 
 mod actions;
 mod endpoints;
+mod keys;
+mod lease;
 mod reach;
 mod show;
+mod watch;
 
 pub(crate) use actions::Action;
 pub(crate) use endpoints::{DevState, Kind, dev_endpoints, forget_dev, remember_dev};
 pub(crate) use reach::{channel, status_of};
+pub(crate) use show::Table;
 
 use std::process::ExitCode;
 
@@ -25,7 +29,10 @@ pub(crate) fn run(action: Action) -> ExitCode {
     };
     match runtime.block_on(actions::perform(action)) {
         Ok(printed) => {
-            print!("{}", printed.text);
+            if let Err(trouble) = show::print(&printed.text) {
+                eprintln!("quorate: {trouble}");
+                return ExitCode::FAILURE;
+            }
             if let Some(note) = printed.note {
                 eprintln!("quorate: {note}");
             }

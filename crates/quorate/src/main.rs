@@ -5,7 +5,7 @@
 //!   quorate zookeeper … or a link called zookeeper or zkServer
 //!                                              one server, configured as ZooKeeper is    zookeeper
 //!   quorate dev                                a cluster of three on this machine         dev
-//!   quorate get, put, del, status, member      a small client                             client
+//!   quorate get, put, del, watch, lease, …      a small client                             client
 //!   quorate zk                                 a small client for ZooKeeper               zk
 //!   quorate sim, bench                         simulated clusters; measurements           sim, bench
 //! ```
@@ -55,6 +55,9 @@ fn command(command: Command) -> ExitCode {
         Command::Get(options) => client::run(client::Action::Get(options)),
         Command::Put(options) => client::run(client::Action::Put(options)),
         Command::Del(options) => client::run(client::Action::Del(options)),
+        Command::Watch(options) => client::run(client::Action::Watch(options)),
+        Command::Lease { action } => client::run(client::Action::Lease(action)),
+        Command::Compact(options) => client::run(client::Action::Compact(options)),
         Command::Zk { reach, action } => zk::run(&reach, &action),
         Command::Status(options) => client::run(client::Action::Status(options)),
         Command::Member { action: cli::Member::List(options) } => client::run(client::Action::Members(options)),

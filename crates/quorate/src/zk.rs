@@ -4,9 +4,11 @@ mod actions;
 mod connection;
 mod options;
 mod show;
+mod status;
 
 pub(crate) use connection::{Connection, Session, Trouble};
 pub(crate) use options::{Action, Reach};
+pub(crate) use status::srvr;
 
 use crate::client::{Kind, dev_endpoints};
 use bytes::Bytes;
@@ -39,6 +41,10 @@ pub(crate) fn run(reach: &Reach, action: &Action) -> ExitCode {
 }
 
 async fn attempt(reach: &Reach, action: &Action) -> Result<(), String> {
+    // Servers that serve nobody can still be asked how they are.
+    if matches!(action, Action::Status) {
+        return status::status(&servers(reach), reach).await;
+    }
     let mut connection = connect(reach).await?;
     let done = match action {
         // Whoever watches waits as long as it takes.

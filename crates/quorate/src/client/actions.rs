@@ -1,22 +1,27 @@
 //! What the client can do.
 
+use super::keys::{range_end, start};
 use super::reach::{ANSWER_BYTES_MAX, Kind, Trouble, ask, channel, status_of};
-use super::{endpoints, show};
-use crate::cli::{self, Keys, OutputForm};
+use super::{endpoints, lease, show, watch};
+use crate::cli::{self, OutputForm};
 use etcd::pb::etcdserverpb::cluster_client::ClusterClient;
 use etcd::pb::etcdserverpb::kv_client::KvClient;
 use etcd::pb::etcdserverpb::range_request::{SortOrder, SortTarget};
-use etcd::pb::etcdserverpb::{DeleteRangeRequest, MemberListRequest, PutRequest, RangeRequest, StatusResponse};
+use etcd::pb::etcdserverpb::{
+    CompactionRequest, DeleteRangeRequest, MemberListRequest, PutRequest, RangeRequest, StatusResponse,
+};
 use std::io::Read;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// What was asked for.
-#[derive(Debug)]
 pub(crate) enum Action {
     Get(cli::Get),
     Put(cli::Put),
     Del(cli::Del),
+    Watch(cli::Watch),
+    Lease(cli::Lease),
+    Compact(cli::Compact),
     Status(cli::Client),
     Members(cli::Client),
 }
@@ -32,7 +37,7 @@ pub(super) struct Printed {
 }
 
 impl Printed {
-    fn new(text: String) -> Printed {
+    pub(super) fn new(text: String) -> Printed {
         Printed { text, note: None, code: ExitCode::SUCCESS }
     }
 }
@@ -42,6 +47,9 @@ pub(super) async fn perform(action: Action) -> Result<Printed, Trouble> {
         Action::Get(options) => get(options).await,
         Action::Put(options) => put(options).await,
         Action::Del(options) => del(options).await,
+        Action::Watch(options) => watch::watch(&options).await,
+        Action::Lease(action) => lease::perform(action).await,
+        Action::Compact(options) => compact(&options).await,
         Action::Status(options) => status(&options).await,
         Action::Members(options) => members(&options).await,
     }
@@ -70,6 +78,7 @@ async fn get(options: cli::Get) -> Result<Printed, Trouble> {
 async fn put(options: cli::Put) -> Result<Printed, Trouble> {
     let value = match options.value {
         Some(value) => value.into_bytes(),
+        None if options.ignore_value => Vec::new(),
         None => {
             let mut value = Vec::new();
             let read = std::io::stdin().read_to_end(&mut value);
@@ -77,7 +86,14 @@ async fn put(options: cli::Put) -> Result<Printed, Trouble> {
             value
         }
     };
-    let request = PutRequest { key: options.key.into(), value: value.into(), prev_kv: options.prev_kv, ..Default::default() };
+    let request = PutRequest {
+        key: options.key.into(),
+        value: value.into(),
+        lease: options.lease,
+        prev_kv: options.prev_kv,
+        ignore_value: options.ignore_value,
+        ignore_lease: options.ignore_lease,
+    };
     let answer = ask(urls(&options.client)?, Kind::Write, options.client.timeout, async |channel| {
         KvClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX).put(request.clone()).await
     });
@@ -103,6 +119,18 @@ async fn del(options: cli::Del) -> Result<Printed, Trouble> {
         OutputForm::Simple => show::del_simple(&answer),
         OutputForm::Table => show::del_table(&answer),
         OutputForm::Json => show::del_json(&answer),
+    }))
+}
+
+async fn compact(options: &cli::Compact) -> Result<Printed, Trouble> {
+    let request = CompactionRequest { revision: options.revision, physical: options.physical };
+    let answer = ask(urls(&options.client)?, Kind::Write, options.client.timeout, async |channel| {
+        KvClient::new(channel).compact(request).await
+    });
+    let answer = answer.await?.into_inner();
+    Ok(Printed::new(match form(&options.client, OutputForm::Simple) {
+        OutputForm::Simple | OutputForm::Table => format!("compacted revision {}\n", options.revision),
+        OutputForm::Json => show::compact_json(&answer),
     }))
 }
 
@@ -144,11 +172,11 @@ async fn status(options: &cli::Client) -> Result<Printed, Trouble> {
     Ok(Printed { text, note, code: if down > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS } })
 }
 
-fn urls(options: &cli::Client) -> Result<Vec<String>, Trouble> {
+pub(super) fn urls(options: &cli::Client) -> Result<Vec<String>, Trouble> {
     endpoints::choose(&options.endpoints).map_err(Trouble::Usage)
 }
 
-fn form(options: &cli::Client, default: OutputForm) -> OutputForm {
+pub(super) fn form(options: &cli::Client, default: OutputForm) -> OutputForm {
     options.output.unwrap_or(default)
 }
 
@@ -176,56 +204,5 @@ fn range_request(options: &cli::Get) -> RangeRequest {
         keys_only: options.keys_only,
         count_only: options.count_only,
         ..Default::default()
-    }
-}
-
-/// An empty key with --prefix or --from-key means every key, whose first is the byte 0.
-fn start(keys: &Keys) -> Vec<u8> {
-    if (keys.prefix || keys.from_key) && keys.key.is_empty() { vec![0] } else { keys.key.clone().into() }
-}
-
-/// Where the range ends: nowhere for one key, the byte 0 for no end.
-fn range_end(keys: &Keys) -> Vec<u8> {
-    match &keys.range_end {
-        Some(end) => end.clone().into(),
-        None if keys.from_key || (keys.prefix && keys.key.is_empty()) => vec![0],
-        None if keys.prefix => after_prefix(keys.key.as_bytes()),
-        None => Vec::new(),
-    }
-}
-
-/// The first key behind all that begin with `prefix`: its last byte that can grow, grown, and nothing behind it.
-fn after_prefix(prefix: &[u8]) -> Vec<u8> {
-    match prefix.iter().rposition(|byte| *byte < 0xff) {
-        Some(last) => {
-            let mut end = prefix[..=last].to_vec();
-            end[last] += 1;
-            end
-        }
-        None => vec![0],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_a_range() {
-        assert_eq!(after_prefix(b"a/"), b"a0");
-        assert_eq!(after_prefix(b"a\xff\xff"), b"b");
-        assert_eq!(after_prefix(b"\xff"), b"\0");
-        let keys = |key: &str, end: Option<&str>, prefix, from_key| Keys {
-            key: key.to_owned(),
-            range_end: end.map(str::to_owned),
-            prefix,
-            from_key,
-        };
-        let all = keys("", None, true, false);
-        assert_eq!((start(&all), range_end(&all)), (vec![0], vec![0]));
-        let one = keys("k", None, false, false);
-        assert_eq!((start(&one), range_end(&one)), (b"k".to_vec(), vec![]));
-        assert_eq!(range_end(&keys("k", None, false, true)), [0]);
-        assert_eq!(range_end(&keys("k", Some("m"), false, false)), b"m");
     }
 }

@@ -8,10 +8,10 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 /// How long a member may take to accept a connection, and again to say how it is, before the next one is asked.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long to wait before all members are asked again.
-const BREATH: Duration = Duration::from_millis(50);
+pub(super) const BREATH: Duration = Duration::from_millis(50);
 
 /// A refusal that is over when the election is.
 const NO_LEADER: &str = "etcdserver: no leader";
@@ -40,6 +40,8 @@ pub(super) enum Trouble {
         /// What it said.
         status: Status,
     },
+    /// What had begun cannot go on.
+    Ended(String),
     /// A member took the write and then there was no answer.
     Uncertain {
         /// Which.
@@ -52,7 +54,7 @@ pub(super) enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Usage(sentence) => f.write_str(sentence),
+            Trouble::Usage(sentence) | Trouble::Ended(sentence) => f.write_str(sentence),
             Trouble::Refused { status } => write!(f, "{}", status.message()),
             Trouble::Uncertain { endpoint, why } => {
                 write!(
@@ -78,7 +80,22 @@ const REFUSED: &str = "nobody listens there";
 
 /// A connection to a member.
 pub(crate) async fn channel(url: &str, patience: Duration) -> Result<Channel, String> {
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| error.to_string())?.connect_timeout(patience);
+    connect(Endpoint::from_shared(url.to_owned()).map_err(|error| error.to_string())?, patience).await
+}
+
+/// A connection that may be silent for long, and notices if the member is gone without a word.
+pub(super) async fn lasting_channel(url: &str, patience: Duration) -> Result<Channel, String> {
+    // etcd's server ends connections that ask more often than every 5 s (embed.DefaultGRPCKeepAliveMinTime).
+    let endpoint = Endpoint::from_shared(url.to_owned())
+        .map_err(|error| error.to_string())?
+        .http2_keep_alive_interval(Duration::from_secs(6))
+        .keep_alive_timeout(Duration::from_secs(3))
+        .keep_alive_while_idle(true);
+    connect(endpoint, patience).await
+}
+
+async fn connect(endpoint: Endpoint, patience: Duration) -> Result<Channel, String> {
+    let endpoint = endpoint.connect_timeout(patience);
     match tokio::time::timeout(patience, endpoint.connect()).await {
         Ok(Ok(channel)) => Ok(channel),
         Ok(Err(error)) => Err(cause(&error)),
@@ -163,12 +180,18 @@ fn may_pass(status: &Status) -> bool {
     )
 }
 
+/// Whether a member refused, and any other would, too.
+pub(super) fn final_refusal(status: &Status) -> bool {
+    !may_pass(status)
+}
+
 /// Refusals that come before a request is proposed.
 fn surely_not_done(status: &Status) -> bool {
     [NO_LEADER, "etcdserver: too many requests", "etcdserver: server stopped"].contains(&status.message())
 }
 
-fn said(status: &Status) -> String {
+/// What a failed request is told to have failed of.
+pub(super) fn said(status: &Status) -> String {
     match (status.message(), std::error::Error::source(status)) {
         (_, Some(source)) if status.code() == Code::Unavailable => cause(source),
         ("", _) => format!("{:?}", status.code()),

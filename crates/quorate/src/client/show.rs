@@ -1,16 +1,32 @@
 //! How answers look: bare as etcdctl's, in tables for people, or in etcdctl's JSON for programs.
 
 mod json;
+mod lease;
 mod table;
+mod watch;
 
-pub(super) use json::{del_json, members_json, put_json, range_json, status_json};
+pub(super) use json::{
+    compact_json, del_json, grant_json, keep_alive_json, leases_json, members_json, put_json, range_json, revoke_json,
+    status_json, ttl_json, watch_json,
+};
+pub(super) use lease::{lease_table, leases_simple, leases_table, ttl_simple, ttl_table};
+pub(crate) use table::Table;
+pub(super) use watch::{watch_lines, watch_simple};
 
+use super::reach::Trouble;
 use crate::cli;
 use etcd::pb::etcdserverpb::{DeleteRangeResponse, Member, MemberListResponse, PutResponse, RangeResponse, StatusResponse};
 use etcd::pb::mvccpb::KeyValue;
-use table::Table;
+use std::io::{self, Write};
 
 type Statuses = [(String, Result<StatusResponse, String>)];
+
+/// Prints at once.
+pub(super) fn print(text: &str) -> Result<(), Trouble> {
+    let mut output = io::stdout().lock();
+    let printed = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    printed.map_err(|error| Trouble::Ended(format!("cannot print: {error}")))
+}
 
 /// Keys and values, a line each.
 pub(super) fn range_simple(answer: &RangeResponse, options: &cli::Get) -> String {

@@ -63,7 +63,7 @@ pub(super) async fn perform(connection: &mut Connection, reach: &Reach, action: 
             let stat = stat_of(connection.read(ReadOp::Exists { path: path.clone() }, false).await, path)?;
             print(&show::stat(path, &stat, reach.json))
         }
-        Action::Watch { .. } => unreachable!("watching has no end, and is done apart"),
+        Action::Watch { .. } | Action::Status => unreachable!("they are done apart"),
     }
 }
 

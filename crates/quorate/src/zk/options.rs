@@ -26,7 +26,7 @@ pub(crate) enum Action {
     /// List the names of a node's children
     Ls {
         /// The node
-        #[arg(default_value = "/")]
+        #[arg(default_value = "/", value_parser = path)]
         path: String,
         /// All nodes below it, with their paths
         #[arg(short = 'R', long)]
@@ -35,6 +35,7 @@ pub(crate) enum Action {
     /// Read a node's data
     Get {
         /// The node
+        #[arg(value_parser = path)]
         path: String,
     },
     /// Create a node and print its path
@@ -42,6 +43,7 @@ pub(crate) enum Action {
     /// Write a node's data
     Set {
         /// The node
+        #[arg(value_parser = path)]
         path: String,
         /// Its data; read from standard input if absent
         data: Option<String>,
@@ -52,6 +54,7 @@ pub(crate) enum Action {
     /// Delete a node
     Rm {
         /// The node
+        #[arg(value_parser = path)]
         path: String,
         /// And all below it
         #[arg(short, long, conflicts_with = "version")]
@@ -63,21 +66,26 @@ pub(crate) enum Action {
     /// Print what is known of a node beside its data
     Stat {
         /// The node
+        #[arg(value_parser = path)]
         path: String,
     },
     /// Print what happens to a node and its children, until it is stopped
     Watch {
         /// The node, which need not be there yet
+        #[arg(value_parser = path)]
         path: String,
         /// And to all below it
         #[arg(short, long)]
         recursive: bool,
     },
+    /// How each server is
+    Status,
 }
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Create {
     /// The node
+    #[arg(value_parser = path)]
     pub(crate) path: String,
     /// Its data
     pub(crate) data: Option<String>,
@@ -93,4 +101,34 @@ pub(crate) struct Create {
     /// Create the nodes above it, too
     #[arg(short, long)]
     pub(crate) parents: bool,
+}
+
+/// A path as ZooKeeper takes it, or what it should have been.
+fn path(text: &str) -> Result<String, String> {
+    if text == "/" {
+        return Ok(text.to_owned());
+    }
+    let right = format!("/{}", text.trim_matches('/'));
+    match text {
+        _ if text == right => Ok(right),
+        "" => Err("a path begins with /, the root".to_owned()),
+        _ if !text.starts_with('/') => Err(format!("a path begins with /; is it meant to be {right}?")),
+        _ => Err(format!("a path does not end with /; is it meant to be {right}?")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_path_is_told_what_would_be_right() {
+        for good in ["/", "/a", "/a/b"] {
+            assert_eq!(path(good).as_deref(), Ok(good));
+        }
+        for (wrong, right) in [("a", "/a"), ("a/b/", "/a/b"), ("/a/", "/a")] {
+            assert!(path(wrong).is_err_and(|why| why.ends_with(&format!("is it meant to be {right}?"))), "{wrong}");
+        }
+        assert!(path("").is_err());
+    }
 }

@@ -3,15 +3,16 @@
 use super::super::member::{Member, peer};
 use crate::cli::ZooKeeperServer;
 use crate::processes::{free_ports, this_program};
+use crate::zk::srvr;
 use rustix::process::Signal;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// How long an ensemble may take to serve: a JVM on a busy machine starts slowly.
 const SERVES_WITHIN: Duration = Duration::from_secs(60);
+/// How long a server may take to say how it is.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The servers.
 pub(crate) struct Ensemble {
@@ -88,7 +89,7 @@ impl Ensemble {
         loop {
             let mut modes = Vec::new();
             for member in &self.members {
-                modes.push(mode(&member.client).await);
+                modes.push(srvr(&member.client, PATIENCE).await.ok().map(|srvr| srvr.mode));
             }
             if modes.iter().all(Option::is_some)
                 && let Some(leader) = modes.iter().position(|mode| matches!(mode.as_deref(), Some("leader" | "standalone")))
@@ -114,18 +115,6 @@ impl Ensemble {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// "leader", "follower", …: what a server that serves says to `srvr`.
-async fn mode(address: &str) -> Option<String> {
-    let asked = async {
-        let mut stream = TcpStream::connect(address).await.ok()?;
-        stream.write_all(b"srvr").await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
-    };
-    tokio::time::timeout(Duration::from_millis(500), asked).await.ok().flatten()
 }
 
 /// The program, and the words that come before the configuration file.

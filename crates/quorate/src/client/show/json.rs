@@ -3,8 +3,11 @@
 use super::Statuses;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use etcd::pb::etcdserverpb::{DeleteRangeResponse, MemberListResponse, PutResponse, RangeResponse, ResponseHeader};
-use etcd::pb::mvccpb::KeyValue;
+use etcd::pb::etcdserverpb::{
+    CompactionResponse, DeleteRangeResponse, LeaseGrantResponse, LeaseKeepAliveResponse, LeaseLeasesResponse,
+    LeaseRevokeResponse, LeaseTimeToLiveResponse, MemberListResponse, PutResponse, RangeResponse, ResponseHeader, WatchResponse,
+};
+use etcd::pb::mvccpb::{Event, KeyValue};
 use serde_json::{Map, Value};
 
 /// An object whose zero fields are left out.
@@ -25,6 +28,12 @@ impl Object {
         if !zero {
             self.0.insert(name.to_owned(), value);
         }
+        self
+    }
+
+    /// A field that is there whatever it holds, as in those of Go's structs that do not come from protobuf.
+    fn always(mut self, name: &str, value: impl Into<Value>) -> Object {
+        self.0.insert(name.to_owned(), value.into());
         self
     }
 
@@ -98,6 +107,55 @@ pub(crate) fn status_json(statuses: &Statuses) -> String {
         Some(Object::default().with("Endpoint", endpoint.clone()).with("Status", status).into())
     });
     format!("{}\n", Value::Array(answered.collect()))
+}
+
+pub(crate) fn compact_json(answer: &CompactionResponse) -> String {
+    Object::default().with("header", header(answer.header.as_ref())).line()
+}
+
+/// clientv3's WatchResponse, one a line.
+pub(crate) fn watch_json(answer: &WatchResponse) -> String {
+    let event = |event: &Event| {
+        Object::default()
+            .with("type", event.r#type)
+            .with("kv", event.kv.as_ref().map_or(Value::Null, key_value))
+            .with("prev_kv", event.prev_kv.as_ref().map_or(Value::Null, key_value))
+            .into()
+    };
+    Object::default()
+        .always("Header", header(answer.header.as_ref()))
+        .always("Events", answer.events.iter().map(event).collect::<Vec<Value>>())
+        .always("CompactRevision", answer.compact_revision)
+        .always("Canceled", answer.canceled)
+        .always("Created", answer.created)
+        .line()
+}
+
+pub(crate) fn grant_json(answer: &LeaseGrantResponse) -> String {
+    header(answer.header.as_ref()).always("ID", answer.id).always("TTL", answer.ttl).always("Error", answer.error.clone()).line()
+}
+
+pub(crate) fn revoke_json(answer: &LeaseRevokeResponse) -> String {
+    Object::default().with("header", header(answer.header.as_ref())).line()
+}
+
+pub(crate) fn keep_alive_json(answer: &LeaseKeepAliveResponse) -> String {
+    header(answer.header.as_ref()).always("ID", answer.id).always("TTL", answer.ttl).line()
+}
+
+pub(crate) fn ttl_json(answer: &LeaseTimeToLiveResponse) -> String {
+    let keys: Vec<Value> = answer.keys.iter().map(|key| STANDARD.encode(key).into()).collect();
+    header(answer.header.as_ref())
+        .always("id", answer.id)
+        .always("ttl", answer.ttl)
+        .always("granted-ttl", answer.granted_ttl)
+        .always("keys", if keys.is_empty() { Value::Null } else { keys.into() })
+        .line()
+}
+
+pub(crate) fn leases_json(answer: &LeaseLeasesResponse) -> String {
+    let leases = answer.leases.iter().map(|lease| Object::default().always("id", lease.id).into());
+    header(answer.header.as_ref()).always("leases", leases.collect::<Vec<Value>>()).line()
 }
 
 fn header(header: Option<&ResponseHeader>) -> Object {
