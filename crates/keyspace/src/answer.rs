@@ -34,6 +34,8 @@ pub enum Query {
         /// The revision.
         revision: i64,
     },
+    /// The checksums that this member took of its latest compactions.
+    CompactionHashes,
 }
 
 /// An answer that is no error. The variant is the request's own.
@@ -95,6 +97,8 @@ pub enum Answer {
     },
     /// To `Query::HashKv`.
     HashKv(HashKv),
+    /// To `Query::CompactionHashes`: in order of revision. Only this member's: one that was restarted knows none.
+    CompactionHashes(Vec<HashKv>),
 }
 
 /// A key and what is known of it.

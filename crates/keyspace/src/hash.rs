@@ -4,15 +4,89 @@
 //! (8 bytes main, `_`, 8 bytes sub, and `t` if it is a deletion) and the mvccpb.KeyValue. Left out are, below the last compaction,
 //! changes that are not the newest of their key at the revision asked for (unless no key exists there), and deletions exactly at
 //! the compaction, which members before 3.5.16 do not keep.
+//!
+//! It reads the whole history, so it is taken in steps: a [`Hashing`] remembers where it is, and while it lasts nothing is swept
+//! up that it counts.
+//!
+//! ```text
+//!   begin ──▶ does any key exist at that revision? ──▶ the rows, in order ──▶ checksum
+//! ```
+//!
+//! A compaction takes one, too, as etcd's does: of all up to its revision, as of the compaction *before* it, since afterwards that
+//! cannot be had any more. The newest of them are remembered, and are the answer when just that revision is asked for (etcd:
+//! hashStorage), so that members compare each compaction for the price of taking it.
+
+mod row;
 
 use crate::checksum::Checksum;
-use crate::{Change, HashKv, KeyRange, KeyValue, Keyspace, KeyspaceError, Revision, Values};
+use crate::{Change, HashKv, KeyRange, Keyspace, KeyspaceError, Revision, Values};
 use alloc::vec::Vec;
 use bytes::Bytes;
+use row::encode;
+
+/// How many checksums of compactions are remembered (etcd: hashStorageMaxSize).
+const KEPT: usize = 10;
+/// A row of so many bytes is one of a budget, a larger one is more.
+const ROW_BYTES: usize = 1024;
+
+/// A checksum in progress.
+#[derive(Debug)]
+pub struct Hashing {
+    /// Names it among what holds the sweep back; `None` if it is taken in one go.
+    pin: Option<u64>,
+    /// The newest revision when it began.
+    revision: i64,
+    /// The compaction from which on it is taken.
+    compacted: i64,
+    /// The revision up to which it is taken.
+    upto: i64,
+    /// Whether it is a compaction's own. Of those etcd takes a deletion exactly at the end for something that is left.
+    of_compaction: bool,
+    stage: Stage,
+    checksum: Checksum,
+}
+
+/// What comes next.
+#[derive(Debug)]
+enum Stage {
+    /// To look, from this key on, whether any exists at that revision.
+    Exists(Bytes),
+    /// The rows from here on, and whether any key exists.
+    Rows(Revision, bool),
+    /// Nothing: it is known.
+    Known(HashKv),
+}
 
 impl<V: Values> Keyspace<V> {
-    /// Takes the checksum. Reads the whole history: in proportion to the store.
+    /// Begins to take the checksum of the history up to a revision; 0: now. To be ended by [`Keyspace::end_hash`].
+    pub fn begin_hash(&mut self, asked: i64) -> Result<Hashing, KeyspaceError> {
+        let mut hashing = match self.hashes.iter().find(|known| known.hash_revision == asked) {
+            Some(&known) => self.known(known),
+            None => self.hashing(asked)?,
+        };
+        hashing.pin = Some(self.pin(hashing.compacted));
+        Ok(hashing)
+    }
+
+    /// Goes on for about so many keys or rows. Returns the checksum when it is complete.
+    pub fn hash_step(&self, hashing: &mut Hashing, mut budget: usize) -> Option<HashKv> {
+        self.hash_on(hashing, &mut budget)
+    }
+
+    /// Ends what [`Keyspace::begin_hash`] began, complete or not.
+    pub fn end_hash(&mut self, hashing: Hashing) {
+        if let Some(pin) = hashing.pin {
+            self.pins.remove(&pin);
+        }
+    }
+
+    /// Takes the checksum in one go. What compactions left behind is not looked at: this depends on nothing but the log.
     pub(crate) fn hash_kv(&self, asked: i64) -> Result<HashKv, KeyspaceError> {
+        let mut hashing = self.hashing(asked)?;
+        Ok(self.hash_on(&mut hashing, &mut usize::MAX.clone()).expect("there is nothing that it could not do within its budget"))
+    }
+
+    fn hashing(&self, asked: i64) -> Result<Hashing, KeyspaceError> {
         if asked > 0 && asked < self.compacted {
             return Err(KeyspaceError::Compacted);
         }
@@ -20,105 +94,133 @@ impl<V: Values> Keyspace<V> {
             return Err(KeyspaceError::FutureRevision);
         }
         let upto = if asked == 0 { self.revision } else { asked };
+        Ok(Hashing {
+            pin: None,
+            revision: self.revision,
+            compacted: self.compacted,
+            upto,
+            of_compaction: false,
+            stage: Stage::Exists(Bytes::new()),
+            checksum: Checksum::new(),
+        })
+    }
 
-        let all = Bytes::from_static(b"\0");
-        let any = self.index.range(KeyRange::Span(&all, None)).any(|(_, history)| history.hashed(upto).is_some());
-        let mut checksum = Checksum::new();
-        checksum.update(b"key");
-        let mut encoded = Vec::new();
-        for (at, change) in self.values.scan(Revision::default()).take_while(|(at, _)| at.main <= upto) {
-            if at.main <= self.compacted && !self.is_hashed(at, &change, any, upto) {
+    fn known(&self, known: HashKv) -> Hashing {
+        let known = HashKv { revision: self.revision, ..known };
+        Hashing {
+            pin: None,
+            revision: self.revision,
+            compacted: self.compacted,
+            upto: known.hash_revision,
+            of_compaction: true,
+            stage: Stage::Known(known),
+            checksum: Checksum::new(),
+        }
+    }
+
+    /// Begins the checksum of a compaction that follows the one at `previous`.
+    pub(crate) fn begin_compaction_hash(&mut self, previous: i64, upto: i64) -> Hashing {
+        Hashing {
+            pin: Some(self.pin(previous)),
+            revision: self.revision,
+            compacted: previous,
+            upto,
+            of_compaction: true,
+            stage: Stage::Exists(Bytes::new()),
+            checksum: Checksum::new(),
+        }
+    }
+
+    /// Remembers a compaction's checksum in place of the oldest.
+    pub(crate) fn remember_hash(&mut self, hash: HashKv) {
+        if self.hashes.len() == KEPT {
+            self.hashes.pop_front();
+        }
+        self.hashes.push_back(hash);
+    }
+
+    fn pin(&mut self, compacted: i64) -> u64 {
+        let pin = self.next_pin;
+        self.next_pin += 1;
+        self.pins.insert(pin, compacted);
+        pin
+    }
+
+    pub(crate) fn hash_on(&self, hashing: &mut Hashing, budget: &mut usize) -> Option<HashKv> {
+        if let Stage::Exists(from) = &hashing.stage {
+            let (next, exists) = self.exists(hashing, from, budget);
+            hashing.checksum.update(b"key");
+            hashing.stage = match next {
+                None => Stage::Rows(Revision::default(), exists),
+                Some(next) => {
+                    hashing.checksum = Checksum::new();
+                    hashing.stage = Stage::Exists(next);
+                    return None;
+                }
+            };
+        }
+        if let Stage::Rows(from, exists) = hashing.stage {
+            match self.rows(hashing, from, exists, budget) {
+                Some(next) => hashing.stage = Stage::Rows(next, exists),
+                None => {
+                    hashing.stage = Stage::Known(HashKv {
+                        revision: hashing.revision,
+                        hash: hashing.checksum.value(),
+                        compact_revision: hashing.compacted,
+                        hash_revision: hashing.upto,
+                    });
+                }
+            }
+        }
+        match hashing.stage {
+            Stage::Known(known) => Some(known),
+            Stage::Exists(_) | Stage::Rows(..) => None,
+        }
+    }
+
+    /// Whether etcd would keep any change at or before the revision, and the key to look on from if that is not known yet.
+    fn exists(&self, hashing: &Hashing, from: &Bytes, budget: &mut usize) -> (Option<Bytes>, bool) {
+        let upto = hashing.upto;
+        for (key, history) in self.index.range(KeyRange::Span(from, None)) {
+            if *budget == 0 {
+                return (Some(key.clone()), false);
+            }
+            *budget -= 1;
+            let ends_there = || history.newest_upto(upto).is_some_and(|mark| mark.is_deletion() && mark.at.main == upto);
+            if history.hashed(upto).is_some() || hashing.of_compaction && ends_there() {
+                return (None, true);
+            }
+        }
+        (None, false)
+    }
+
+    /// Takes in rows until the budget is spent; returns where to go on.
+    fn rows(&self, hashing: &mut Hashing, from: Revision, exists: bool, budget: &mut usize) -> Option<Revision> {
+        let mut row = Vec::new();
+        for (at, change) in self.values.scan(from).take_while(|(at, _)| at.main <= hashing.upto) {
+            if *budget == 0 {
+                return Some(at);
+            }
+            *budget -= 1;
+            if at.main <= hashing.compacted && !self.is_hashed(hashing, at, &change, exists) {
                 continue;
             }
-            encoded.clear();
-            encode(at, &change, &mut encoded);
-            checksum.update(&encoded);
+            row.clear();
+            encode(at, &change, &mut row);
+            hashing.checksum.update(&row);
+            *budget = budget.saturating_sub(row.len() / ROW_BYTES);
         }
-        let (revision, compact_revision) = (self.revision, self.compacted);
-        Ok(HashKv { revision, hash: checksum.value(), compact_revision, hash_revision: upto })
+        None
     }
 
-    /// Whether a change at or below the last compaction counts.
-    fn is_hashed(&self, at: Revision, change: &Change, any: bool, upto: i64) -> bool {
+    /// Whether a change at or below the compaction counts.
+    fn is_hashed(&self, hashing: &Hashing, at: Revision, change: &Change, exists: bool) -> bool {
         let Some(history) = self.index.history(change.key()) else { return false };
-        let deleted_there = at.main == self.compacted && matches!(change, Change::Delete { .. });
-        if any {
-            history.hashed(upto).is_some_and(|mark| mark.at == at)
+        let deleted_there = at.main == hashing.compacted && matches!(change, Change::Delete { .. });
+        if exists {
+            history.hashed(hashing.upto).is_some_and(|mark| mark.at == at)
         } else {
-            history.needs(at, self.compacted) && !deleted_there
+            history.needs(at, hashing.compacted) && !deleted_there
         }
-    }
-}
-
-/// A change as a row of etcd's bucket `key`.
-fn encode(at: Revision, change: &Change, out: &mut Vec<u8>) {
-    out.extend(at.main.to_be_bytes());
-    out.push(b'_');
-    out.extend(at.sub.to_be_bytes());
-    match change {
-        Change::Put(kv) => encode_key_value(kv, out),
-        Change::Delete { key } => {
-            out.push(b't');
-            encode_key_value(&KeyValue { key: key.clone(), ..KeyValue::default() }, out);
-        }
-    }
-}
-
-/// mvccpb.KeyValue in protobuf: fields in order, zeros left out.
-fn encode_key_value(kv: &KeyValue, out: &mut Vec<u8>) {
-    encode_bytes(1, &kv.key, out);
-    encode_number(2, kv.create_revision, out);
-    encode_number(3, kv.mod_revision, out);
-    encode_number(4, kv.version, out);
-    encode_bytes(5, &kv.value, out);
-    encode_number(6, kv.lease, out);
-}
-
-fn encode_bytes(field: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    if !bytes.is_empty() {
-        out.push(field << 3 | 2);
-        encode_varint(bytes.len() as u64, out);
-        out.extend(bytes);
-    }
-}
-
-fn encode_number(field: u8, number: i64, out: &mut Vec<u8>) {
-    if number != 0 {
-        out.push(field << 3);
-        encode_varint(number as u64, out);
-    }
-}
-
-fn encode_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_is_etcds_row() {
-        let kv = KeyValue {
-            key: Bytes::from_static(b"k"),
-            create_revision: 2,
-            mod_revision: 300,
-            version: 2,
-            value: Bytes::from_static(b"v"),
-            lease: -1,
-        };
-        let mut row = Vec::new();
-        encode(Revision::new(300, 1), &Change::Put(kv), &mut row);
-        let mut expected = Vec::from(*b"\0\0\0\0\0\0\x01\x2c_\0\0\0\0\0\0\0\x01");
-        expected.extend(b"\x0a\x01k\x10\x02\x18\xac\x02\x20\x02\x2a\x01v\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
-        assert_eq!(row, expected);
-
-        row.clear();
-        encode(Revision::new(2, 0), &Change::Delete { key: Bytes::from_static(b"k") }, &mut row);
-        assert_eq!(row, b"\0\0\0\0\0\0\0\x02_\0\0\0\0\0\0\0\0t\x0a\x01k");
     }
 }

@@ -116,7 +116,7 @@ impl Index {
     }
 
     /// Forgets what is not needed after a compaction at `compacted`, for keys from `from` to before `end`, until the budget is
-    /// spent: one for each key and one for each change forgotten. Returns the key to go on with, if there is more.
+    /// spent: one for each change forgotten, or one for a key without any. Returns the key to go on with, if there is more.
     pub(crate) fn forget(
         &mut self,
         compacted: i64,
@@ -135,7 +135,7 @@ impl Index {
                 next = Some(key.clone());
                 break;
             }
-            *budget -= 1;
+            let before = *budget;
             match history.forget(compacted, budget, &mut forgotten) {
                 Left::Some => {}
                 Left::Nothing => gone.push(key.clone()),
@@ -144,6 +144,8 @@ impl Index {
                     break;
                 }
             }
+            // Looking costs, too, but a budget of one must get somewhere.
+            *budget -= usize::from(*budget == before);
         }
         for key in gone {
             self.keys.remove(&key);

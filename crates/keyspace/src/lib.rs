@@ -57,6 +57,7 @@ pub use command::{
 };
 pub use error::KeyspaceError;
 pub use flush::Flush;
+pub use hash::Hashing;
 pub use members::Member;
 pub use range::KeyRange;
 pub use request::{
@@ -78,7 +79,7 @@ use crate::members::Members;
 use crate::sweep::Sweep;
 use crate::view::View;
 use crate::write::Write;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -107,7 +108,11 @@ pub struct Keyspace<V = MemoryValues> {
     sweep: Option<Sweep>,
     /// The last compaction that anything was swept up after, or may have been: of the revisions from here on everything is held.
     swept: i64,
-    /// Snapshots in progress, and where the last compaction was when each began.
+    /// The checksum of the last compaction, while it is taken.
+    compaction_hash: Option<Hashing>,
+    /// Those of the compactions before, by revision.
+    hashes: VecDeque<HashKv>,
+    /// Snapshots and checksums in progress, and where the last compaction was when each began.
     pins: BTreeMap<u64, i64>,
     next_pin: u64,
 }
@@ -145,6 +150,8 @@ impl<V: Values> Keyspace<V> {
             downgrade: Downgrade::default(),
             sweep: None,
             swept: -1,
+            compaction_hash: None,
+            hashes: VecDeque::new(),
             pins: BTreeMap::new(),
             next_pin: 0,
         }
@@ -165,6 +172,8 @@ impl<V: Values> Keyspace<V> {
             downgrade: self.downgrade,
             sweep: self.sweep,
             swept: self.swept,
+            compaction_hash: self.compaction_hash,
+            hashes: self.hashes,
             pins: self.pins,
             next_pin: self.next_pin,
         }
@@ -194,6 +203,11 @@ impl<V: Values> Keyspace<V> {
     /// Whether a change of the members would be one, as [`StateMachine::apply`] will judge it.
     pub fn check_member_change(&self, change: &MemberChange) -> Result<(), KeyspaceError> {
         self.members.validate(change)
+    }
+
+    /// About how many bytes the history takes.
+    pub fn bytes(&self) -> u64 {
+        self.values.bytes()
     }
 
     /// Where the machine stands.
@@ -320,6 +334,7 @@ impl<V: Values> StateMachine for Keyspace<V> {
             Query::Lease { id, keys } => Ok(Answer::Lease { revision, lease: self.leases.answer(id, keys) }),
             Query::Leases => Ok(Answer::Leases { revision, ids: self.leases.ids().collect() }),
             Query::HashKv { revision } => self.hash_kv(revision).map(Answer::HashKv),
+            Query::CompactionHashes => Ok(Answer::CompactionHashes(self.hashes.iter().copied().collect())),
         }
     }
 

@@ -9,7 +9,10 @@
 //!   first key ──── until                              second part: what lay before `next` when a newer compaction came
 //! ```
 //!
-//! A snapshot in progress holds the sweep back if it began before the compaction: it may still need what would be swept up.
+//! Before the first round of a compaction comes its checksum ([`crate::Hashing`]), for which all is read that there is.
+//!
+//! A snapshot in progress holds the sweep back if it began before the compaction: it may still need what would be swept up. So does
+//! a checksum in progress.
 
 use crate::{CompactRequest, Keyspace, KeyspaceError, Values};
 use bytes::Bytes;
@@ -41,7 +44,11 @@ impl<V: Values> Keyspace<V> {
         if request.revision > self.revision {
             return Err(KeyspaceError::FutureRevision);
         }
-        self.compacted = request.revision;
+        let previous = core::mem::replace(&mut self.compacted, request.revision);
+        // As in etcd, a compaction that comes before the last one is swept up has no checksum of its own.
+        if self.sweep.is_none() {
+            self.compaction_hash = Some(self.begin_compaction_hash(previous, request.revision));
+        }
         // A round in progress goes on with the new border, and then sees again what it saw with the old one. (Starting over instead
         // could keep it from ever reaching the end.)
         let next = self.sweep.take().map(|sweep| sweep.next).unwrap_or_default();
@@ -58,11 +65,19 @@ impl<V: Values> Keyspace<V> {
 
     /// Frees about `budget` changes that a compaction made unreadable, or looks at as many keys for them. Returns whether something
     /// is left, so that a budget of 0 merely asks: a compaction with `physical` is to be answered when nothing is. While a
-    /// snapshot holds the sweep back something is left and nothing is done, so whoever calls this does so now and then and does
-    /// not wait for it in a loop.
+    /// snapshot holds the sweep back something is left and nothing is done ([`Keyspace::is_sweep_held`]), so whoever calls this
+    /// does so now and then and does not wait for it in a loop.
     ///
     /// Nothing that clients can see depends on it but the size of the store.
     pub fn sweep(&mut self, mut budget: usize) -> bool {
+        if let Some(mut hashing) = self.compaction_hash.take() {
+            let Some(hash) = self.hash_on(&mut hashing, &mut budget) else {
+                self.compaction_hash = Some(hashing);
+                return true;
+            };
+            self.end_hash(hashing);
+            self.remember_hash(hash);
+        }
         let Some(sweep) = &mut self.sweep else { return false };
         if self.pins.values().any(|&pinned| pinned < sweep.compacted) {
             return true;
@@ -84,5 +99,11 @@ impl<V: Values> Keyspace<V> {
             }
         }
         true
+    }
+
+    /// Whether there is something to sweep up that must wait, for a snapshot or for a checksum that somebody asked for.
+    pub fn is_sweep_held(&self) -> bool {
+        let Some(sweep) = &self.sweep else { return false };
+        self.compaction_hash.is_none() && self.pins.values().any(|&pinned| pinned < sweep.compacted)
     }
 }
