@@ -184,6 +184,11 @@ impl<V: Values> Keyspace<V> {
         &self.values
     }
 
+    /// Where the changes are kept, for housekeeping: what they are is the machine's business alone.
+    pub fn values_mut(&mut self) -> &mut V {
+        &mut self.values
+    }
+
     /// Sets the shortest life of a lease, in seconds: etcd's is one and a half election timeouts, rounded up (2 by default). A
     /// setting, not a part of the state: it must be the same on all members, and is set anew after a restore.
     pub fn set_min_lease_ttl(&mut self, seconds: i64) {

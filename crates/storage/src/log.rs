@@ -30,6 +30,7 @@ pub(crate) mod window;
 pub use reader::LogReader;
 pub use recovery::RecoveryError;
 
+use crate::data::{DurableData, Machine, SealedData};
 use crate::disk::{Disk, DiskFile, fault};
 use crate::fault::{Action, Fault};
 use crate::identity::Identity;
@@ -205,8 +206,16 @@ impl<D: Disk> Log<D> {
     /// Removes whole segments whose entries all have an index of at most `upto`, which may not be above what a durable snapshot
     /// covers.
     pub fn cut(&mut self, upto: u64, covered: &DurableSnapshot<D>) -> Result<(), Fault> {
-        let durable = covered.snapshot().position.index;
-        assert!(upto <= durable, "the log is never cut above a durable snapshot: {upto} > {durable}");
+        self.cut_to(upto, covered.snapshot().position.index)
+    }
+
+    /// Removes whole segments whose entries all have an index of at most `upto`, which may not be above what a data file holds.
+    pub fn cut_below(&mut self, upto: u64, covered: &DurableData) -> Result<(), Fault> {
+        self.cut_to(upto, covered.position().index)
+    }
+
+    fn cut_to(&mut self, upto: u64, durable: u64) -> Result<(), Fault> {
+        assert!(upto <= durable, "the log is never cut above what is durable elsewhere: {upto} > {durable}");
         let keep = self.segments.iter().rposition(|segment| segment.base.index <= upto).unwrap_or(0);
         if keep == 0 {
             return Ok(());
@@ -240,9 +249,21 @@ impl<D: Disk> Log<D> {
         })
     }
 
-    /// Begins the log anew after what a durable snapshot covers, as [`Log::install`] does.
-    pub(crate) fn reset(&mut self, covered: &DurableSnapshot<D>) -> Result<(), Fault> {
-        self.unless_failed(|log| log.begin_anew(covered.snapshot().position))
+    /// Puts a data file that was made of a peer's snapshot into force, as [`Log::install`] does a snapshot. Returns the machine that it
+    /// holds.
+    pub fn install_data(&mut self, sealed: SealedData<D>) -> Result<Machine<D>, Fault> {
+        self.sync()?;
+        self.unless_failed(|log| {
+            let position = sealed.position();
+            let machine = sealed.publish()?;
+            log.begin_anew(position)?;
+            Ok(machine)
+        })
+    }
+
+    /// Begins the log anew after what is durable elsewhere, as [`Log::install`] does.
+    pub(crate) fn reset_to(&mut self, covered: Position) -> Result<(), Fault> {
+        self.unless_failed(|log| log.begin_anew(covered))
     }
 
     /// Syncs, and makes the mark behind the last records durable, too: for an orderly end.

@@ -1,5 +1,6 @@
 //! A member's folder as a whole.
 
+use crate::data::{self, DataError};
 use crate::disk::{Disk, fault};
 use crate::fault::{Action, Fault};
 use crate::identity::Identity;
@@ -7,7 +8,7 @@ use crate::journal::Journal;
 use crate::log::{Log, LogOptions, Recovered, RecoveryError};
 use crate::marker::{self, Marker};
 use crate::snapshot::{DurableSnapshot, SnapshotError, Snapshots};
-use consensus::{Append, Entry, Persist, Position, Promise, Ticket};
+use consensus::{Append, Entry, Persist, Position, Promise, RestoreError, Ticket};
 use std::io;
 
 const LOCK: &str = "lock";
@@ -95,6 +96,12 @@ pub enum OpenError {
     /// The newest snapshot cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The data file cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// An earlier version's snapshot cannot be made a data file.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// Entries are missing between the newest snapshot and the log's beginning.
     #[error("the log begins after entry {base}, but the newest snapshot ends at entry {snapshot}")]
     Gap {
@@ -111,6 +118,20 @@ pub enum OpenError {
 ///
 /// Nothing was changed in a folder that is refused, except that a torn tail of the log may have been cut.
 pub fn open<D: Disk>(disk: D, options: LogOptions) -> Result<Opened<D>, OpenError> {
+    match claim(disk, options)? {
+        Claimed::Blank(blank) => Ok(Opened::Blank(blank)),
+        Claimed::Member { disk, lock, identity } => Ok(Opened::Member(Box::new(reopen(disk, lock, options, identity)?))),
+    }
+}
+
+/// A folder that is locked, and known to be ours.
+pub(crate) enum Claimed<D: Disk> {
+    Blank(Blank<D>),
+    Member { disk: D, lock: D::File, identity: Identity },
+}
+
+/// Locks a folder and sees whose it is.
+pub(crate) fn claim<D: Disk>(disk: D, options: LogOptions) -> Result<Claimed<D>, OpenError> {
     // Before the first file is put there: the folder may not be ours.
     refuse_foreign(&disk)?;
     disk.create_dir("").map_err(fault(&disk, Action::Create, ""))?;
@@ -121,15 +142,15 @@ pub fn open<D: Disk>(disk: D, options: LogOptions) -> Result<Opened<D>, OpenErro
         locked => locked.map_err(fault(&disk, Action::Open, LOCK))?,
     };
     match Marker::read(&disk)? {
-        Some(Marker { identity, born: true }) => Ok(Opened::Member(Box::new(reopen(disk, lock, options, identity)?))),
+        Some(Marker { identity, born: true }) => Ok(Claimed::Member { disk, lock, identity }),
         Some(Marker { born: false, .. }) => {
             // A crash interrupted the creation: nobody was told of this member yet.
-            for folder in ["log", "snapshot"] {
+            for folder in ["log", "snapshot", data::FOLDER] {
                 remove_files(&disk, folder)?;
             }
-            Ok(Opened::Blank(Blank { disk, lock, options }))
+            Ok(Claimed::Blank(Blank { disk, lock, options }))
         }
-        None => Ok(Opened::Blank(Blank { disk, lock, options })),
+        None => Ok(Claimed::Blank(Blank { disk, lock, options })),
     }
 }
 
@@ -181,7 +202,7 @@ fn reopen<D: Disk>(disk: D, lock: D::File, options: LogOptions, identity: Identi
         match &newest {
             // A crash came between publishing the snapshot and beginning the log anew; or this member had applied, and kept in a
             // snapshot of its own, what others had made durable before its own log was.
-            Some(newest) if position.index > log.base().index => log.reset(newest)?,
+            Some(newest) if position.index > log.base().index => log.reset_to(newest.snapshot().position)?,
             _ => {
                 let gap = OpenError::Gap { base: log.base().index, snapshot: position.index };
                 return Err(wrong.map_or(gap, OpenError::Snapshot));
@@ -196,15 +217,32 @@ impl<D: Disk> Blank<D> {
     /// Makes a member here, with what it must know from its first moment on: a promise, and the entries that every member of a new
     /// cluster begins with. Durable when it returns; a crash on the way leaves a blank folder.
     pub fn create(self, identity: Identity, promise: Promise, entries: Vec<Entry>) -> Result<Store<D>, Fault> {
+        let mut snapshots = None;
+        let (disk, lock, log) = self.bear(identity, promise, entries, |disk| {
+            snapshots = Some(Snapshots::open(disk, identity)?);
+            Ok::<(), Fault>(())
+        })?;
+        let snapshots = snapshots.expect("made before the log");
+        let journal = Journal::open(&disk)?;
+        Ok(Store { identity, recovered: log.contents(), log, newest: None, snapshots, journal, lock })
+    }
+
+    /// Makes what `furnish` makes, and the log, between the two times that the marker is written.
+    pub(crate) fn bear<E: From<Fault>>(
+        self,
+        identity: Identity,
+        promise: Promise,
+        entries: Vec<Entry>,
+        furnish: impl FnOnce(&D) -> Result<(), E>,
+    ) -> Result<(D, D::File, Log<D>), E> {
         let Blank { disk, lock, options } = self;
         Marker { identity, born: false }.write(&disk)?;
-        let snapshots = Snapshots::open(&disk, identity)?;
+        furnish(&disk)?;
         let mut log = Log::create(&disk, options, identity, Position::ZERO, Promise::default())?;
         let append = Append { after: Position::ZERO, entries };
         log.write(&[Persist { ticket: Ticket(0), promise: Some(promise), append: Some(append) }])?;
         log.sync()?;
         Marker { identity, born: true }.write(&disk)?;
-        let journal = Journal::open(&disk)?;
-        Ok(Store { identity, recovered: log.contents(), log, newest: None, snapshots, journal, lock })
+        Ok((disk, lock, log))
     }
 }

@@ -11,6 +11,7 @@ use crate::disk::{Disk, fault};
 use crate::fault::{Action, Fault};
 use crate::identity::Identity;
 use consensus::{NodeId, Snapshot};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,6 +29,14 @@ pub struct Snapshots<D: Disk> {
 }
 
 impl<D: Disk> Snapshots<D> {
+    /// Whether there is such a folder.
+    pub(crate) fn exist(disk: &D) -> Result<bool, Fault> {
+        match disk.list(FOLDER) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            listed => listed.map(|_| true).map_err(fault(disk, Action::List, FOLDER)),
+        }
+    }
+
     /// Opens the folder, creates it if it is not there, and removes what is left of unfinished snapshots.
     pub fn open(disk: &D, identity: Identity) -> Result<Snapshots<D>, Fault> {
         disk.create_dir(FOLDER).map_err(fault(disk, Action::Create, FOLDER))?;
