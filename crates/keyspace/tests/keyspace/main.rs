@@ -11,4 +11,6 @@ mod random;
 mod ranges;
 mod snapshots;
 mod txns;
+mod watch_rules;
+mod watches;
 mod writes;
