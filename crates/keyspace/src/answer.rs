@@ -1,6 +1,7 @@
 //! What comes back.
 
-use crate::{Alarm, Downgrade, KeyspaceError, Member, RangeRequest, TxnRequest};
+use crate::{Alarm, Downgrade, KeyspaceError, LeaseTally, Member, RangeRequest, Renewal, TxnRequest};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -27,8 +28,15 @@ pub enum Query {
         /// With the keys attached to it.
         keys: bool,
     },
+    /// A sign of life for a lease. To be asked as a linearizable read, so that only who still leads answers it.
+    LeaseRenew {
+        /// Which.
+        id: i64,
+    },
     /// All leases.
     Leases,
+    /// What happened to leases here.
+    LeaseTally,
     /// The checksum by which members compare themselves, up to a revision; 0: now.
     HashKv {
         /// The revision.
@@ -88,6 +96,10 @@ pub enum Answer {
         /// The lease.
         lease: Option<LeaseAnswer>,
     },
+    /// To `Query::LeaseRenew`; a lease that does not exist is [`KeyspaceError::LeaseNotFound`].
+    LeaseRenewal(Renewal),
+    /// To `Query::LeaseTally`.
+    LeaseTally(Box<LeaseTally>),
     /// To `Query::Leases`: ids, in order.
     Leases {
         /// The revision now.
@@ -196,6 +208,9 @@ pub struct LeaseAnswer {
     pub granted_ttl: i64,
     /// What the last checkpoint left of it, in seconds; 0: no checkpoint yet.
     pub remaining_ttl: i64,
+    /// What is left of it in whole seconds by the clock of the member that answers; `None` unless that member leads. Negative for one
+    /// that has run out, and whose end is on its way through the log.
+    pub left: Option<i64>,
     /// The keys attached to it, in order, if asked for.
     pub keys: Vec<Bytes>,
 }

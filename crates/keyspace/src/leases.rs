@@ -19,6 +19,13 @@ pub(crate) struct Terms {
     pub(crate) remaining_ttl: i64,
 }
 
+impl Terms {
+    /// What a leader that begins to lead starts from, in seconds.
+    pub(crate) fn left(&self) -> i64 {
+        if self.remaining_ttl > 0 { self.remaining_ttl } else { self.ttl }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Lease {
     terms: Terms,
@@ -49,6 +56,15 @@ impl Leases {
         self.leases.contains_key(&id)
     }
 
+    pub(crate) fn get(&self, id: i64) -> Option<Terms> {
+        self.leases.get(&id).map(|lease| lease.terms)
+    }
+
+    /// All leases, in order of id.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (i64, Terms)> {
+        self.leases.iter().map(|(&id, lease)| (id, lease.terms))
+    }
+
     pub(crate) fn ids(&self) -> impl Iterator<Item = i64> {
         self.leases.keys().copied()
     }
@@ -59,6 +75,7 @@ impl Leases {
             id,
             granted_ttl: lease.terms.ttl,
             remaining_ttl: lease.terms.remaining_ttl,
+            left: None,
             keys: if keys { lease.keys.iter().cloned().collect() } else { Default::default() },
         })
     }

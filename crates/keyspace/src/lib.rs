@@ -27,6 +27,7 @@ mod check;
 mod checksum;
 mod command;
 mod error;
+mod expiry;
 mod flush;
 mod hash;
 mod history;
@@ -56,6 +57,7 @@ pub use command::{
     Alarm, AlarmAction, AlarmKind, AlarmRequest, Command, Downgrade, LeaseCheckpoint, LeaseGrantRequest, MemberChange,
 };
 pub use error::KeyspaceError;
+pub use expiry::{LeaseSettings, LeaseTally, Renewal, TTL_BUCKETS};
 pub use flush::Flush;
 pub use hash::Hashing;
 pub use members::Member;
@@ -73,12 +75,14 @@ pub use watch::{
 };
 
 use crate::alarms::Alarms;
+use crate::expiry::Expiry;
 use crate::index::Index;
 use crate::leases::Leases;
 use crate::members::Members;
 use crate::sweep::Sweep;
 use crate::view::View;
 use crate::write::Write;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -100,6 +104,7 @@ pub struct Keyspace<V = MemoryValues> {
     index: Index,
     values: V,
     leases: Leases,
+    expiry: Expiry,
     members: Members,
     alarms: Alarms,
     cluster_version: Option<String>,
@@ -144,6 +149,7 @@ impl<V: Values> Keyspace<V> {
             index: Index::default(),
             values,
             leases,
+            expiry: Expiry::default(),
             members: Members::default(),
             alarms: Alarms::default(),
             cluster_version: None,
@@ -166,6 +172,7 @@ impl<V: Values> Keyspace<V> {
             index: self.index,
             values: map(self.values),
             leases: self.leases,
+            expiry: self.expiry,
             members: self.members,
             alarms: self.alarms,
             cluster_version: self.cluster_version,
@@ -193,6 +200,18 @@ impl<V: Values> Keyspace<V> {
     /// setting, not a part of the state: it must be the same on all members, and is set anew after a restore.
     pub fn set_min_lease_ttl(&mut self, seconds: i64) {
         self.leases.min_ttl = seconds;
+    }
+
+    /// Tells this member how it keeps leases' clocks when it leads.
+    pub fn set_lease_settings(&mut self, settings: LeaseSettings) {
+        self.expiry.settings = settings;
+    }
+
+    /// Takes over from the machine that this one replaces what is not a part of the state: settings, and what was counted.
+    pub fn succeed(&mut self, before: &Keyspace<V>) {
+        self.leases.min_ttl = before.leases.min_ttl;
+        self.expiry.settings = before.expiry.settings;
+        self.expiry.tally = before.expiry.tally;
     }
 
     /// The newest revision.
@@ -231,7 +250,13 @@ impl<V: Values> Keyspace<V> {
     }
 
     fn carry_out(&mut self, command: Command) -> Response {
+        if let Command::LeaseRevoke { id } = command {
+            self.expiry.ending(id, self.applied.index);
+        }
         if let Some(refusal) = self.alarms.refuse(&command) {
+            if let Command::LeaseRevoke { id } = command {
+                self.expiry.not_ended(id);
+            }
             return Err(refusal);
         }
         match command {
@@ -256,6 +281,7 @@ impl<V: Values> Keyspace<V> {
             }
             Command::LeaseGrant(LeaseGrantRequest { id, ttl }) => {
                 let ttl = self.leases.grant(id, ttl)?;
+                self.expiry.granted(id, ttl);
                 Ok(Answer::LeaseGrant { revision: self.revision, id, ttl })
             }
             Command::LeaseRevoke { id } => self.revoke(id),
@@ -289,6 +315,7 @@ impl<V: Values> Keyspace<V> {
     /// Ends a lease and deletes its keys in one revision, in order, so that all members give them the same sub-revisions.
     fn revoke(&mut self, id: i64) -> Response {
         let keys = self.leases.revoke(id)?;
+        self.expiry.ended(id);
         let mut write = Write::begin(self);
         for key in &keys {
             write.delete(KeyRange::One(key));
@@ -309,11 +336,18 @@ impl<V: Values> StateMachine for Keyspace<V> {
     type Event = Infallible;
     type Cursor = Cursor;
 
-    fn prepare(&mut self, _next: Position, _wall: Wall, _from: NodeId, request: Command) -> Command {
+    fn tell_time(&mut self, now: Instant, _wall: Wall) {
+        self.expiry.tell_time(now);
+    }
+
+    fn prepare(&mut self, next: Position, _wall: Wall, _from: NodeId, request: Command) -> Command {
+        self.expiry.proposed(next.index, &request);
         request
     }
 
-    fn abandon(&mut self) {}
+    fn abandon(&mut self) {
+        self.expiry.abandon();
+    }
 
     fn apply(&mut self, position: Position, command: Command, _events: &mut Vec<Infallible>) -> Response {
         self.skip(position);
@@ -336,22 +370,35 @@ impl<V: Values> StateMachine for Keyspace<V> {
             Query::Txn(request) => self.read_txn(&request).map(Answer::Txn),
             Query::Members => Ok(Answer::Members(self.members.answer())),
             Query::Status => Ok(Answer::Status(self.status())),
-            Query::Lease { id, keys } => Ok(Answer::Lease { revision, lease: self.leases.answer(id, keys) }),
+            Query::Lease { id, keys } => {
+                let lease = self.leases.answer(id, keys).map(|lease| LeaseAnswer { left: self.expiry.left(id), ..lease });
+                Ok(Answer::Lease { revision, lease })
+            }
+            Query::LeaseTally => Ok(Answer::LeaseTally(Box::new(self.expiry.tally))),
+            // To look at a lease is no sign of life.
+            Query::LeaseRenew { .. } => Ok(Answer::LeaseRenewal(Renewal::NotLeader)),
             Query::Leases => Ok(Answer::Leases { revision, ids: self.leases.ids().collect() }),
             Query::HashKv { revision } => self.hash_kv(revision).map(Answer::HashKv),
             Query::CompactionHashes => Ok(Answer::CompactionHashes(self.hashes.iter().copied().collect())),
         }
     }
 
-    fn lead(&mut self, _now: Instant) {}
-
-    /// Leases do not run out by themselves yet, so there is nothing to wait for.
-    fn deadline(&self) -> Instant {
-        Instant::NEVER
+    fn attend(&mut self, query: Query) -> Response {
+        let Query::LeaseRenew { id } = query else { return self.read(query) };
+        let terms = self.leases.get(id).ok_or(KeyspaceError::LeaseNotFound)?;
+        Ok(Answer::LeaseRenewal(self.expiry.renew(id, terms, self.applied.index)))
     }
 
-    fn due(&mut self, _now: Instant) -> Vec<Command> {
-        Vec::new()
+    fn lead(&mut self, now: Instant) {
+        self.expiry.lead(now, &self.leases);
+    }
+
+    fn deadline(&self) -> Instant {
+        self.expiry.deadline()
+    }
+
+    fn due(&mut self, now: Instant) -> Vec<Command> {
+        self.expiry.due(now, &self.leases)
     }
 
     fn begin_snapshot(&mut self) -> Cursor {

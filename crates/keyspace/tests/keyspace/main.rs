@@ -1,6 +1,7 @@
 //! What etcd's clients can see of the keyspace, and what its members must agree on.
 
 mod check;
+mod clocks;
 mod compaction;
 mod hashes;
 mod kit;
