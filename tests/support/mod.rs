@@ -63,6 +63,20 @@ pub struct Member {
     child: Option<Child>,
 }
 
+/// Where a member listens, and what it tells others.
+pub struct Addresses {
+    pub listen_client: String,
+    pub listen_peer: String,
+    pub client: String,
+    pub peer: String,
+}
+
+impl Addresses {
+    fn plain(client: String, peer: String) -> Addresses {
+        Addresses { listen_client: client.clone(), listen_peer: peer.clone(), client, peer }
+    }
+}
+
 pub struct Cluster {
     pub members: Vec<Member>,
     root: tempfile::TempDir,
@@ -76,21 +90,32 @@ impl Cluster {
 
     /// As `start`, with more flags for all and more environment for Quorate's.
     pub fn start_with(kinds: &[Kind], more: &[&str], environment: &[(&str, &str)]) -> Cluster {
-        let root = tempfile::tempdir().expect("a temporary folder");
         let ports = free_ports(kinds.len() * 2);
         let url = |port: u16| format!("http://127.0.0.1:{port}");
-        let initial: Vec<String> = (0..kinds.len()).map(|i| format!("m{}={}", i + 1, url(ports[2 * i + 1]))).collect();
+        let addresses: Vec<Addresses> = ports.chunks(2).map(|ports| Addresses::plain(url(ports[0]), url(ports[1]))).collect();
+        let mut cluster = Cluster::assemble(kinds, &addresses, more, environment);
+        for member in &mut cluster.members {
+            member.spawn();
+        }
+        cluster.wait_healthy();
+        cluster
+    }
+
+    /// As `start_with`, at these addresses, and nobody is started yet.
+    pub fn assemble(kinds: &[Kind], addresses: &[Addresses], more: &[&str], environment: &[(&str, &str)]) -> Cluster {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let initial: Vec<String> = addresses.iter().enumerate().map(|(i, at)| format!("m{}={}", i + 1, at.peer)).collect();
         let mut members = Vec::new();
-        for (i, &kind) in kinds.iter().enumerate() {
-            let (name, client, peer) = (format!("m{}", i + 1), url(ports[2 * i]), url(ports[2 * i + 1]));
+        for (i, (&kind, at)) in kinds.iter().zip(addresses).enumerate() {
+            let name = format!("m{}", i + 1);
             let dir = root.path().join(&name);
             let mut flags: Vec<String> = vec![
                 format!("--name={name}"),
                 format!("--data-dir={}", dir.display()),
-                format!("--listen-client-urls={client}"),
-                format!("--advertise-client-urls={client}"),
-                format!("--listen-peer-urls={peer}"),
-                format!("--initial-advertise-peer-urls={peer}"),
+                format!("--listen-client-urls={}", at.listen_client),
+                format!("--advertise-client-urls={}", at.client),
+                format!("--listen-peer-urls={}", at.listen_peer),
+                format!("--initial-advertise-peer-urls={}", at.peer),
                 format!("--initial-cluster={}", initial.join(",")),
                 "--initial-cluster-state=new".into(),
                 "--initial-cluster-token=tests".into(),
@@ -100,20 +125,15 @@ impl Cluster {
                 kind,
                 log: root.path().join(format!("{name}.log")),
                 name,
-                client,
-                peer,
+                client: at.listen_client.clone(),
+                peer: at.listen_peer.clone(),
                 dir,
                 flags,
                 environment: environment.iter().map(|&(key, value)| (key.into(), value.into())).collect(),
                 child: None,
             });
         }
-        let mut cluster = Cluster { members, root };
-        for index in 0..cluster.members.len() {
-            cluster.members[index].spawn();
-        }
-        cluster.wait_healthy();
-        cluster
+        Cluster { members, root }
     }
 
     pub fn endpoints(&self) -> Vec<String> {
@@ -272,7 +292,7 @@ pub fn wait(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Ports that were free a moment ago, all different.
-fn free_ports(count: usize) -> Vec<u16> {
+pub fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();
     listeners.iter().map(|listener| listener.local_addr().expect("a bound address").port()).collect()
 }
