@@ -286,3 +286,65 @@ fn a_watch_outlives_its_member_and_neither_loses_nor_repeats_an_event() {
         assert_eq!((keys.len(), distinct.len()), (42, 42), "{kind:?}: {keys:?}");
     }
 }
+
+#[test]
+fn members_that_run_are_measured_and_left_as_they_were() {
+    for (kind, cluster) in clusters(1) {
+        let client = Client { endpoints: cluster.endpoints().join(",") };
+        client.prints("put mine v");
+        let measure = |load: &str| -> Value {
+            let printed = client.prints(&format!("bench etcd {load} --json"));
+            serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{load}: {error}: {printed}"))
+        };
+        for load in ["put", "range --keys 50", "range --consistency serializable --keys 50", "txn"] {
+            let measured = measure(&format!("{load} --clients 4 --connections 2 --total 200 --value-size 10"));
+            assert_eq!((&measured["requests"], &measured["failed"]), (&200.into(), &0.into()), "{kind:?}: {load}: {measured}");
+            let latency = |name: &str| measured["latency_ms"][name].as_f64().expect("a latency");
+            assert!(0.0 < latency("p50") && latency("p50") <= latency("p99") && latency("p99") <= latency("max"), "{measured}");
+            // The test's member runs on this machine, so what it holds is known.
+            assert!(measured["server_memory"][0]["bytes"].as_u64() > Some(1_000_000), "{kind:?}: {measured}");
+        }
+        let watched = measure("watch --watchers 30 --streams 3 --keys 10 --clients 4 --total 200");
+        assert_eq!((&watched["events"]["requests"], &watched["missing"]), (&600.into(), &0.into()), "{kind:?}: {watched}");
+        let unread = measure("watch --never-read --clients 4 --total 160 --keys 10");
+        assert_eq!(
+            (&unread["without"]["requests"], &unread["beside"]["requests"]),
+            (&80.into(), &80.into()),
+            "{kind:?}: {unread}"
+        );
+        let leases = measure("lease --leases 20 --total 100 --clients 4");
+        assert_eq!(
+            (&leases["grants"]["requests"], &leases["keep_alives"]["failed"]),
+            (&20.into(), &0.into()),
+            "{kind:?}: {leases}"
+        );
+        let idle = measure("idle --seconds 1 --watchers 50 --streams 5");
+        assert!(idle["server_memory_watched"][0]["bytes"].as_u64() > Some(1_000_000), "{kind:?}: {idle}");
+        assert_eq!(
+            (client.prints("get --prefix quorate-bench --count-only"), client.prints("lease list").as_str()),
+            ("0\n".into(), "found 0 leases\n")
+        );
+        assert_eq!(client.prints("get mine"), "mine\nv\n", "{kind:?}");
+    }
+}
+
+#[test]
+fn what_many_keys_cost_is_measured_with_members_of_ones_own() {
+    for (kind, cluster) in clusters(1) {
+        let peer = if kind == Kind::Go { "go" } else { "quorate" };
+        for load in ["memory", "startup"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+            command.args(["bench", "etcd", load, "--keys", "2500", "--peer", peer, "--json"]);
+            if kind == Kind::Go {
+                command.arg("--binary").arg(support::peer("etcd-3.5.16/etcd").expect("checked by the test before it began"));
+            }
+            let output = command.output().expect("the binary runs");
+            let measured: Value =
+                serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&output)));
+            assert_eq!(measured["keyspace_bytes"], 2500 * 280, "{kind:?}: {measured}");
+            assert!(measured["server_memory"][0]["bytes"].as_u64() > Some(1_000_000), "{kind:?}: {measured}");
+        }
+        let client = Client { endpoints: cluster.endpoints().join(",") };
+        assert!(client.fails("bench etcd memory --keys 10").contains("only with members that are started for it"), "{kind:?}");
+    }
+}

@@ -3,7 +3,7 @@
 mod bench;
 mod client;
 
-pub(crate) use bench::{Bench, Failover, Whose, ZooKeeperBench, ZooKeeperLoad, ZooKeeperServer};
+pub(crate) use bench::{Bench, Failover, Whose, ZooKeeperBench, ZooKeeperLoad, ZooKeeperServer, etcd};
 pub(crate) use client::{Client, Compact, Del, Get, Keys, Lease, LeaseId, Member, Order, OutputForm, Put, SortBy, Watch};
 
 use clap::{Args, Parser, Subcommand};

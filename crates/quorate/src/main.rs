@@ -64,6 +64,7 @@ fn command(command: Command) -> ExitCode {
         Command::Sim(options) => simulate::run(&options),
         Command::Bench { action: cli::Bench::Failover(options) } => bench::failover(&options),
         Command::Bench { action: cli::Bench::Zookeeper(options) } => bench::zookeeper(&options),
+        Command::Bench { action: cli::Bench::Etcd { load } } => bench::etcd(&load),
         Command::FlagTable => {
             print!("{}", member::flag_table());
             ExitCode::SUCCESS

@@ -1,13 +1,12 @@
 //! A cluster of processes on free ports of loopback, in a folder of its own, that ends with this process.
 
 use super::member::{Member, peer};
-use crate::cli::{self, Whose};
 use crate::client::{channel, status_of};
 use crate::processes::{free_ports, this_program};
 use etcd::pb::etcdserverpb::StatusResponse;
 use rustix::process::Signal;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Where `cargo xtask peers` leaves the Go etcd.
@@ -22,15 +21,15 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the members and waits until they agree on a leader.
-    pub(super) async fn start(options: &cli::Failover) -> Result<Cluster, String> {
-        let folder = options.dir.clone().unwrap_or_else(std::env::temp_dir).join(format!("quorate-bench-{}", std::process::id()));
+    /// Starts `count` members with these flags besides those that each needs, and waits until they agree on a leader.
+    pub(super) async fn start(program: Program, count: u16, dir: Option<&Path>, more: &[String]) -> Result<Cluster, String> {
+        let root = dir.map_or_else(std::env::temp_dir, Path::to_owned);
+        let folder = root.join(format!("quorate-bench-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
-        let count = usize::from(options.members);
+        let count = usize::from(count);
         let ports = free_ports(2 * count).map_err(|error| format!("there are not enough free ports: {error}"))?;
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         let initial: Vec<String> = (0..count).map(|i| format!("m{}={}", i + 1, url(ports[2 * i + 1]))).collect();
-        let (program, first) = program(options)?;
         let members = (0..count).map(|i| {
             let (name, client, peer) = (format!("m{}", i + 1), url(ports[2 * i]), url(ports[2 * i + 1]));
             let flags = [
@@ -42,11 +41,10 @@ impl Cluster {
                 format!("--initial-advertise-peer-urls={peer}"),
                 format!("--initial-cluster={}", initial.join(",")),
                 format!("--initial-cluster-token={}", folder.display()),
-                format!("--heartbeat-interval={}", options.heartbeat_interval),
-                format!("--election-timeout={}", options.election_timeout),
             ];
-            let arguments = first.iter().map(|word| (*word).to_owned()).chain(flags).collect();
-            Member::new(name, client, program.clone(), arguments, &folder)
+            let first = program.first.iter().map(|word| (*word).to_owned());
+            let arguments = first.chain(flags).chain(more.iter().cloned()).collect();
+            Member::new(name, client, program.path.clone(), arguments, &folder)
         });
         let mut cluster = Cluster { members: members.collect(), folder: folder.clone() };
         for index in 0..count {
@@ -54,6 +52,11 @@ impl Cluster {
         }
         cluster.healthy().await?;
         Ok(cluster)
+    }
+
+    /// The members' URLs for clients.
+    pub(super) fn urls(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.client.clone()).collect()
     }
 
     /// Starts a member's process.
@@ -125,20 +128,23 @@ fn agreed(statuses: &[Option<StatusResponse>]) -> Option<usize> {
     statuses.iter().position(|status| status.header.as_ref().is_some_and(|header| header.member_id == first.leader))
 }
 
-/// The program, and the words that come before its flags.
-fn program(options: &cli::Failover) -> Result<(PathBuf, &'static [&'static str]), String> {
-    match (options.peer, &options.binary) {
-        (Whose::Quorate, None) => Ok((this_program(), &["etcd"])),
-        (Whose::Quorate, Some(path)) => Ok((path.clone(), &["etcd"])),
-        (Whose::Etcd, Some(path)) => Ok((path.clone(), &[])),
-        (Whose::QuorateZookeeper | Whose::Zookeeper, _) => unreachable!("an ensemble is started elsewhere"),
-        (Whose::Etcd, None) => fetched_etcd()
-            .map(|path| (path, &[][..]))
-            .ok_or_else(|| "no Go etcd was found; fetch one with `cargo xtask peers`, or name one with --binary".to_owned()),
-    }
+/// What is started, and the words that come before its flags.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    path: PathBuf,
+    first: &'static [&'static str],
 }
 
-/// The Go etcd that was fetched.
-fn fetched_etcd() -> Option<PathBuf> {
-    peer(GO_ETCD).filter(|path| path.is_file())
+impl Program {
+    /// This binary, or another of Quorate's.
+    pub(super) fn quorate(binary: Option<&Path>) -> Program {
+        Program { path: binary.map_or_else(this_program, Path::to_owned), first: &["etcd"] }
+    }
+
+    /// The Go etcd that was fetched, or another.
+    pub(super) fn go(binary: Option<&Path>) -> Result<Program, String> {
+        let path = binary.map(Path::to_owned).or_else(|| peer(GO_ETCD).filter(|path| path.is_file()));
+        let path = path.ok_or("no Go etcd was found; fetch one with `cargo xtask peers`, or name one with --binary")?;
+        Ok(Program { path, first: &[] })
+    }
 }

@@ -1,6 +1,6 @@
 //! What is killed: an etcd cluster or a ZooKeeper ensemble, and how it is written to.
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Program};
 use super::failover::Fate;
 use super::zookeeper::Ensemble;
 use super::{puts, sets};
@@ -18,13 +18,23 @@ pub(super) enum Target {
 impl Target {
     /// Starts what the options ask for, and waits until somebody leads.
     pub(super) async fn start(options: &cli::Failover) -> Result<Target, String> {
+        let binary = options.binary.as_deref();
         let whose = match options.peer {
-            Whose::Quorate | Whose::Etcd => return Cluster::start(options).await.map(Target::Etcd),
+            Whose::Quorate => return Target::etcd(Program::quorate(binary), options).await,
+            Whose::Etcd => return Target::etcd(Program::go(binary)?, options).await,
             Whose::QuorateZookeeper => ZooKeeperServer::Quorate,
             Whose::Zookeeper => ZooKeeperServer::Java,
         };
         let dir = options.dir.as_deref();
         Ensemble::start(whose, options.members, dir, options.tick_time, options.sync_limit).await.map(Target::ZooKeeper)
+    }
+
+    async fn etcd(program: Program, options: &cli::Failover) -> Result<Target, String> {
+        let timing = [
+            format!("--heartbeat-interval={}", options.heartbeat_interval),
+            format!("--election-timeout={}", options.election_timeout),
+        ];
+        Cluster::start(program, options.members, options.dir.as_deref(), &timing).await.map(Target::Etcd)
     }
 
     /// Waits until all members are well; returns the index of the one that leads.

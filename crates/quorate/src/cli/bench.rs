@@ -1,5 +1,7 @@
 //! `quorate bench`'s words.
 
+pub(crate) mod etcd;
+
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -9,6 +11,11 @@ pub(crate) enum Bench {
     Failover(Failover),
     /// How much ZooKeeper servers can do, and what it costs them
     Zookeeper(ZooKeeperBench),
+    /// How much etcd members can do, and what it costs them
+    Etcd {
+        #[command(subcommand)]
+        load: etcd::Load,
+    },
 }
 
 /// What a load of ZooKeeper servers consists of.

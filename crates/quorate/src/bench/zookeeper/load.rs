@@ -1,9 +1,9 @@
 //! Many clients, each with so many requests under way.
 
+use crate::bench::measured::Counts;
 use crate::cli::{ZooKeeperBench, ZooKeeperLoad};
 use crate::zk::{Connection, Trouble};
 use bytes::{Bytes, BytesMut};
-use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -15,26 +15,12 @@ use zookeeper::opcode;
 
 /// Long enough for a server that is kept busy.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(30);
-/// Requests that take longer are counted as so long.
-const LONGEST: u64 = 600_000_000_000;
 /// How often a client tells the progress bar.
 const TOLD_EVERY: u64 = 500;
 
 /// The nodes of this run lie below this one.
 pub(super) fn root() -> String {
     format!("/quorate-bench-{}", std::process::id())
-}
-
-/// What all clients have come to.
-pub(super) struct Counts {
-    pub(super) latency: Histogram<u64>,
-    pub(super) failed: u64,
-}
-
-impl Counts {
-    fn new() -> Counts {
-        Counts { latency: Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order"), failed: 0 }
-    }
 }
 
 /// The clients, one after the other on the servers.
@@ -156,10 +142,13 @@ async fn drive(
             let Some(since) = under_way.pop_front() else {
                 return Err(Trouble::Connection("a reply to nothing".to_owned()));
             };
-            let took = u64::try_from((now - since).as_nanos()).unwrap_or(LONGEST);
-            counts.latency.saturating_record(took);
+            counts.took(now - since);
             // xid, zxid, err
-            counts.failed += u64::from(frame.get(12..16) != Some(&[0; 4]));
+            if let Some(code) = frame.get(12..16).and_then(|bytes| bytes.try_into().ok()).map(i32::from_be_bytes)
+                && code != 0
+            {
+                counts.failed(&format!("error {code}"));
+            }
             answered += 1;
             if answered % TOLD_EVERY == 0 {
                 bar.inc(TOLD_EVERY);
