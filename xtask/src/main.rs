@@ -20,7 +20,8 @@ usage: cargo xtask <command>
            each fuzz target for some seconds
   prove    the same with every count in full: 2,000 simulated seeds of each cluster, 20 kills of everything
   fuzz     run each fuzz target for QUORATE_FUZZ_SECONDS (10)
-  bench    measure ours beside the originals and write the comparison into docs/; takes some minutes
+  bench    measure ours beside the originals and write the comparison into docs/; takes some minutes;
+           `bench etcd` and `bench zookeeper` do one of them
   fix      format, and apply what clippy can fix by itself
   tidy     check the arrows between crates and the state of the files
   peers    fetch the original servers and clients that tests talk to into target/peers
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         Some("test") => check::test(&arguments[1..]),
         Some("ci") => check::ci(),
         Some("prove") => check::prove(),
-        Some("bench") => bench::bench(),
+        Some("bench") => bench::bench(&arguments[1..]),
         Some("fuzz") => fuzz::fuzz(),
         Some("fix") => check::fix(),
         Some("tidy") => tidy::tidy(),

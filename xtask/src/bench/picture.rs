@@ -17,7 +17,7 @@ const LEFT: f64 = 90.0;
 const RIGHT: f64 = 80.0;
 
 /// Each pair has a scale of its own: what counts is how the two relate.
-pub(super) fn draw(pairs: &[Pair]) -> String {
+pub(super) fn draw(original: &str, pairs: &[Pair]) -> String {
     let height = PAIR * pairs.len() as f64 + 16.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
@@ -27,14 +27,14 @@ pub(super) fn draw(pairs: &[Pair]) -> String {
         let top = 8.0 + PAIR * index as f64;
         text(&mut svg, 8.0, top + 16.0, "#1f2328", &pair.title);
         let scale = (WIDTH - LEFT - RIGHT) / pair.theirs.max(pair.ours).max(f64::MIN_POSITIVE);
-        let bars = [("Java 3.9.3", pair.theirs, "#8c959f"), ("Quorate", pair.ours, "#1a7f37")];
+        let bars = [(original, pair.theirs, "#8c959f"), ("Quorate", pair.ours, "#1a7f37")];
         for (row, (name, value, colour)) in bars.into_iter().enumerate() {
             let y = top + 24.0 + row as f64 * (BAR + 3.0);
             let width = value * scale;
             text(&mut svg, 8.0, y + 14.0, "#59636e", name);
             writeln!(svg, "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>")
                 .expect("a string takes everything");
-            text(&mut svg, LEFT + width + 6.0, y + 14.0, "#1f2328", &super::round(value));
+            text(&mut svg, LEFT + width + 6.0, y + 14.0, "#1f2328", &super::page::round(value));
         }
     }
     svg.push_str("</svg>\n");
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_longer_bar_fills_its_row_and_the_other_is_in_proportion() {
-        let svg = draw(&[Pair { title: "a < b".to_owned(), theirs: 200.0, ours: 50.0 }]);
+        let svg = draw("Java 3.9.3", &[Pair { title: "a < b".to_owned(), theirs: 200.0, ours: 50.0 }]);
         assert!(svg.contains("width=\"550.0\"") && svg.contains("width=\"137.5\""), "{svg}");
         assert!(svg.contains("a &lt; b"), "{svg}");
     }
