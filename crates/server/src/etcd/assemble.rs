@@ -3,7 +3,6 @@
 use super::clock::Clock;
 use super::codec::EtcdCodec;
 use super::config::Config;
-use super::disk::restore;
 use super::engine::{Machine, Protocol, Replica};
 use super::error::StopError;
 use consensus::{Configuration, EntryKind, NodeId, StateMachine};
@@ -12,7 +11,7 @@ use etcd::url::Url;
 use keyspace::{Member, MemberChange};
 use replica::Options;
 use std::collections::BTreeMap;
-use storage::{Disk, Store};
+use storage::{Disk, Identity, KeyspaceStore};
 
 /// How many bytes of the log's beginning are read at a time.
 const READ_BYTES: usize = 1 << 20;
@@ -45,21 +44,17 @@ impl Cluster {
     }
 }
 
-/// The machine, and who is in the cluster.
-pub(crate) fn recover<D: Disk>(store: &Store<D>) -> Result<(Machine, Cluster), StopError> {
-    let machine = match &store.newest {
-        Some(newest) => restore(newest.read()?)?,
-        None => Machine::new(),
-    };
-    let mut members: BTreeMap<u64, Member> = machine.members().map(|member| (member.id, member.clone())).collect();
+/// Who is in the cluster.
+pub(crate) fn recover<D: Disk>(store: &KeyspaceStore<D>) -> Result<Cluster, StopError> {
+    let mut members: BTreeMap<u64, Member> = store.machine.members().map(|member| (member.id, member.clone())).collect();
     if members.is_empty() {
         members = founders(store)?;
     }
-    Ok((machine, Cluster { members }))
+    Ok(Cluster { members })
 }
 
-/// Before any snapshot the log is whole, and begins with an entry for each founder.
-fn founders<D: Disk>(store: &Store<D>) -> Result<BTreeMap<u64, Member>, StopError> {
+/// Before anything is applied the log is whole, and begins with an entry for each founder.
+fn founders<D: Disk>(store: &KeyspaceStore<D>) -> Result<BTreeMap<u64, Member>, StopError> {
     let mut members = BTreeMap::new();
     let reader = store.log.reader();
     let mut first = store.recovered.base.index + 1;
@@ -86,26 +81,24 @@ fn founders<D: Disk>(store: &Store<D>) -> Result<BTreeMap<u64, Member>, StopErro
 /// The replica that goes on from there.
 pub(crate) fn replica<D: Disk>(
     config: &Config,
-    store: &Store<D>,
-    mut machine: Machine,
+    identity: Identity,
+    log: &storage::Recovered,
+    mut machine: Machine<D>,
     cluster: &Cluster,
-    codec: EtcdCodec,
+    codec: EtcdCodec<D>,
     seed: u64,
     clock: Clock,
-) -> Replica {
-    let me = store.identity.member();
-    let configuration = match &store.newest {
-        Some(newest) => newest.snapshot().configuration.clone(),
-        None => cluster.configuration(),
-    };
+) -> Replica<D> {
+    let me = identity.member();
+    let configuration = cluster.configuration();
     // etcd: one and a half election timeouts, in whole seconds.
     let lease = config.election_timeout.mul_f64(1.5).as_secs_f64().ceil();
     machine.set_min_lease_ttl(lease as i64);
     let recovered = raft::Recovered {
-        promise: store.recovered.promise,
-        base: store.recovered.base,
-        terms: store.recovered.terms.clone(),
-        last: store.recovered.last,
+        promise: log.promise,
+        base: log.base,
+        terms: log.terms.clone(),
+        last: log.last,
         applied: machine.applied(),
         configuration: configuration.clone(),
     };
@@ -119,7 +112,9 @@ pub(crate) fn replica<D: Disk>(
     let options = Options {
         request_timeout: config.request_timeout(),
         lost_link_timeout: config.election_timeout,
-        snapshot_entries: config.snapshot_count,
+        // The machine's data file is all the snapshot there is.
+        snapshot_entries: u64::MAX,
+        snapshot_bytes: u64::MAX,
         entries_kept: config.snapshot_catchup_entries,
         ..Options::default()
     };

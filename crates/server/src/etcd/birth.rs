@@ -1,7 +1,7 @@
 //! A member's first start: founding a cluster together with the others.
 
 use super::config::{ClusterState, Config};
-use super::error::StartError;
+use super::error::{StartError, StopError};
 use super::peer::http::HttpClient;
 use consensus::NodeId;
 use etcd::bootstrap::{Bootstrap, bootstrap};
@@ -9,7 +9,7 @@ use etcd::json::{self, Member};
 use etcd::peer::http::MEMBERS;
 use etcd::url::Url;
 use std::time::Duration;
-use storage::{Blank, Disk, Identity, Store};
+use storage::{Blank, DataOptions, Disk, Identity, KeyspaceStore};
 use tracing::info;
 
 /// How long another member may take to say whether it knows this one.
@@ -18,7 +18,11 @@ const ASKING: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes a member in an empty folder.
-pub(crate) async fn found<D: Disk>(blank: Blank<D>, config: &Config, client: &HttpClient) -> Result<Store<D>, StartError> {
+pub(crate) async fn found<D: Disk>(
+    blank: Blank<D>,
+    config: &Config,
+    client: &HttpClient,
+) -> Result<KeyspaceStore<D>, StartError> {
     if config.initial_cluster_state == ClusterState::Existing {
         return Err(StartError::Joining);
     }
@@ -27,7 +31,8 @@ pub(crate) async fn found<D: Disk>(blank: Blank<D>, config: &Config, client: &Ht
     refuse_if_known(config, me, client).await?;
     let identity = Identity::of(bootstrap.cluster_id, me);
     info!(%identity, members = bootstrap.entries.len(), "founding a cluster");
-    Ok(blank.create(identity, bootstrap.promise, bootstrap.entries)?)
+    let created = blank.create_keyspace(identity, bootstrap.promise, bootstrap.entries, DataOptions::default());
+    Ok(created.map_err(StopError::from)?)
 }
 
 /// Which of the initial cluster this member is: the one of its name, and with the peer URLs that it advertises.

@@ -1,31 +1,36 @@
 //! Between the replica's codec and etcd's bytes.
 
+use super::engine::Machine;
 use super::metrics::Metrics;
 use bytes::Bytes;
 use consensus::{Entry, EntryKind, NodeId};
 use etcd::codec;
 use etcd::request_id::RequestIds;
-use keyspace::{Command, Keyspace, MemberChange};
+use keyspace::{Command, MemberChange};
 use raft::{Body, Message};
 use replica::{Decoded, RequestId, Undecodable};
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::Disk;
 
 /// etcd's log entries. Counts what goes by when it is applied.
-pub(crate) struct EtcdCodec {
+pub(crate) struct EtcdCodec<D> {
     ids: RequestIds,
     metrics: Arc<Metrics>,
+    /// On which disk the machine's data is, commands do not show.
+    disk: PhantomData<fn() -> D>,
 }
 
-impl EtcdCodec {
+impl<D> EtcdCodec<D> {
     /// For a member that starts so long after 1970.
-    pub(crate) fn new(me: NodeId, since_1970: Duration, metrics: Arc<Metrics>) -> EtcdCodec {
-        EtcdCodec { ids: RequestIds::new(me, since_1970), metrics }
+    pub(crate) fn new(me: NodeId, since_1970: Duration, metrics: Arc<Metrics>) -> EtcdCodec<D> {
+        EtcdCodec { ids: RequestIds::new(me, since_1970), metrics, disk: PhantomData }
     }
 }
 
-impl replica::Codec for EtcdCodec {
-    type Machine = Keyspace;
+impl<D: Disk> replica::Codec for EtcdCodec<D> {
+    type Machine = Machine<D>;
 
     fn id(&mut self, _request: &Command) -> RequestId {
         RequestId(self.ids.next_request().into())

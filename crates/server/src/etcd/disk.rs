@@ -1,25 +1,29 @@
 //! The threads that touch the disk.
 //!
 //! ```text
-//!   replica ── Persist, Cut, Install ──▶ log thread  ── Persisted ──▶ replica
-//!           ── Fetch, snapshot, note ──▶ data thread ── Fetched … ──▶
+//!   replica ── Persist, Cut, Install ──▶ log thread  ── Persisted, Installed ──▶ replica
+//!           ── Flush, Fetch, note ─────▶ data thread ── Flushed, Fetched ──────▶
 //! ```
 //!
-//! The log thread does nothing but what must be synced soon; everything that may take long is the data thread's. Snapshots of
-//! peers are written and read by threads of their own, as slow as the network.
+//! The log thread does nothing but what must be synced soon; everything that may take long is the data thread's. What the machine
+//! changes is written to the data file behind it ([`behind`]). Snapshots of peers are written and read by threads of their own, as
+//! slow as the network. Single values that are not in memory are read on the spot.
 
+mod behind;
 mod data;
 mod log;
 mod transfer;
 
-pub(crate) use data::{DataCommand, DataThread, restore};
+pub(crate) use behind::{Behind, is_deaf, is_refusing};
+pub(crate) use data::{DataCommand, DataThread, Flushing};
 pub(crate) use log::{LogCommand, LogThread};
 pub(crate) use transfer::Snapshotting;
 
 use super::engine::Machine;
 use super::error::StopError;
 use consensus::{Entry, Reader, Snapshot, Ticket};
-use storage::{Disk, DurableSnapshot};
+use keyspace::{Page, Want};
+use storage::{Disk, DurableData};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What the disk's threads tell the replica.
@@ -28,20 +32,15 @@ pub(crate) enum DiskEvent<D: Disk> {
     Persisted(Ticket),
     /// Old entries.
     Fetched { reader: Reader, entries: Vec<Entry> },
-    /// The last piece of the snapshot being taken was written.
-    ChunkWritten,
-    /// The snapshot being taken is durable.
-    Saved(DurableSnapshot<D>),
+    /// What was flushed is durable.
+    Flushed(DurableData),
+    /// A page of the history was read.
+    #[expect(dead_code, reason = "watches are about to ask")]
+    Page { want: Want, page: Page },
     /// The snapshot that arrived is in force, and this is the machine that it holds.
-    Installed { durable: DurableSnapshot<D>, machine: Box<Machine> },
+    Installed { snapshot: Snapshot, machine: Box<Machine<D>> },
     /// The disk failed, or holds what cannot be understood: the member stops.
     Failed(StopError),
-}
-
-impl<D: Disk> DiskEvent<D> {
-    fn installed(durable: DurableSnapshot<D>, machine: Machine) -> DiskEvent<D> {
-        DiskEvent::Installed { durable, machine: Box::new(machine) }
-    }
 }
 
 /// Tells the replica when the thread that holds it panics: a disk without its thread would be waited for in vain.
@@ -53,9 +52,4 @@ impl<D: Disk> Drop for Alarm<D> {
             let _ = self.0.send(DiskEvent::Failed(StopError::Panicked));
         }
     }
-}
-
-/// Names what a snapshot stands for, for the log.
-fn index(snapshot: &Snapshot) -> u64 {
-    snapshot.position.index
 }

@@ -30,6 +30,8 @@ pub(crate) enum What {
     ReadHere(Query),
     /// Hand leadership over.
     Transfer(Option<NodeId>),
+    /// Bring the data file up to what is applied; answered, with nothing, once it is.
+    Settle,
 }
 
 /// Why the door gave no answer of the machine's.
@@ -67,6 +69,11 @@ impl Door {
             Outcome::Refused(refusal) => Err(NoAnswer::Refused(refusal)),
             _ => Ok(()),
         }
+    }
+
+    /// Brings the data file up to what is applied.
+    pub(crate) async fn settle(&self) {
+        let _ = self.outcome(What::Settle).await;
     }
 
     /// Where the machine stands here.

@@ -1,23 +1,16 @@
 //! The pure parts of which an etcd member is made.
 
-use bytes::Bytes;
-use consensus::{Restore, RestoreError};
 use std::convert::Infallible;
 
 /// The protocol.
 pub(crate) type Protocol = raft::Raft;
-/// The state machine.
-pub(crate) type Machine = keyspace::Keyspace;
+/// The state machine, over the member's data file.
+pub(crate) type Machine<D> = storage::Machine<D>;
 /// Between the machine's commands and the log's bytes.
-pub(crate) type Codec = super::codec::EtcdCodec;
+pub(crate) type Codec<D> = super::codec::EtcdCodec<D>;
 /// One member.
-pub(crate) type Replica = replica::Replica<Protocol, Machine, Codec>;
+pub(crate) type Replica<D> = replica::Replica<Protocol, Machine<D>, Codec<D>>;
 /// What it is told.
-pub(crate) type Event = replica::Event<raft::Message, Machine, keyspace::Command, keyspace::Query>;
+pub(crate) type Event<D> = replica::Event<raft::Message, Machine<D>, keyspace::Command, keyspace::Query>;
 /// What it asks for.
 pub(crate) type Effect = replica::Effect<raft::Message, raft::Decision, keyspace::Response, Infallible>;
-
-/// The machine that the pieces of a snapshot make.
-pub(crate) fn restore(chunks: &mut dyn Iterator<Item = Bytes>) -> Result<Machine, RestoreError> {
-    Machine::restore(chunks)
-}

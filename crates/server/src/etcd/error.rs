@@ -1,6 +1,6 @@
 //! Why a member does not start, or stops.
 
-use storage::{Fault, OpenError, SnapshotError};
+use storage::{DataError, Fault, OpenError};
 
 /// Why a member does not start.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +61,9 @@ pub enum StopError {
     /// The disk failed: nothing that follows could be trusted.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// A snapshot could not be read.
+    /// The data file is damaged, or could not be read or written.
     #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    Data(#[from] DataError),
     /// The log holds what this version does not understand, or a snapshot that cannot be restored.
     #[error("{0}")]
     Log(String),

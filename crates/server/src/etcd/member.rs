@@ -27,7 +27,7 @@ use etcd::url::Url;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use storage::{Disk, LogOptions, LossyDisk, Opened, RealDisk, Store, open};
+use storage::{DataOptions, Disk, Journal, KeyspaceStore, Log, LogOptions, LossyDisk, OpenedKeyspace, RealDisk, open_keyspace};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{info, warn};
 
@@ -37,6 +37,8 @@ const HANDOVER: Duration = Duration::from_secs(2);
 const SUCCESSION: Duration = Duration::from_millis(300);
 /// How long it waits for answers to leave.
 const DRAIN: Duration = Duration::from_secs(1);
+/// How long it waits until the data file holds what the log does.
+const FLUSHING: Duration = Duration::from_secs(5);
 
 /// A running member. Dropping it stops it as `kill` does.
 #[derive(Debug)]
@@ -209,58 +211,72 @@ async fn begin<D: Disk>(disk: D, config: &Arc<Config>) -> Result<Body<D>, StartE
     // First the ports: two members that were told the same ones are told apart before either touches its data.
     let listeners = Listeners::bind(config).await?;
     let client = HttpClient::new(config.dial_timeout());
-    let store = match open(disk, LogOptions::default())? {
-        Opened::Member(store) => *store,
-        Opened::Blank(blank) => {
+    let store = match open_keyspace(disk, LogOptions::default(), DataOptions::default())? {
+        OpenedKeyspace::Member(store) => *store,
+        OpenedKeyspace::Blank(blank) => {
             listeners.say_unborn();
             found(blank, config, &client).await?
         }
     };
-    let (machine, cluster) = assemble::recover(&store)?;
+    let cluster = assemble::recover(&store)?;
+    let KeyspaceStore { identity, recovered, log, machine, folder, journal, lock } = store;
     let clock = Clock::new();
-    let me = store.identity.member();
+    let me = identity.member();
     let metrics = Arc::new(Metrics::new(me));
     let codec = EtcdCodec::new(me, wall().0, metrics.clone());
-    let replica = assemble::replica(config, &store, machine, &cluster, codec, unforeseen(), clock);
+    let disk = OnDisk { log, snapshotting: Snapshotting::new(folder, machine.values().file().clone()), journal, lock };
+    let replica = assemble::replica(config, identity, &recovered, machine, &cluster, codec, unforeseen(), clock);
     let board = Board::new(replica.status(), replica.machine().revision());
     let shared = Shared {
-        identity: Identity::new(me, store.identity.cluster(), unforeseen(), &cluster.urls_of(me)),
+        identity: Identity::new(me, identity.cluster(), unforeseen(), &cluster.urls_of(me)),
         dial_timeout: config.dial_timeout(),
         client,
         metrics,
         removed: Notify::new(),
     };
-    connect(config, Parts { store, replica, cluster, clock, board, shared: Arc::new(shared) }, listeners)
+    connect(
+        config,
+        Parts { disk, cluster_id: identity.cluster(), replica, cluster, clock, board, shared: Arc::new(shared) },
+        listeners,
+    )
 }
 
 /// The parts of a member, each of which knows only itself.
 struct Parts<D: Disk> {
-    store: Store<D>,
-    replica: Replica,
+    disk: OnDisk<D>,
+    cluster_id: u64,
+    replica: Replica<D>,
     cluster: Cluster,
     clock: Clock,
     board: Board,
     shared: Arc<Shared>,
 }
 
+/// What was found on the disk, beside the machine.
+struct OnDisk<D: Disk> {
+    log: Log<D>,
+    snapshotting: Snapshotting<D>,
+    journal: Journal<D>,
+    lock: D::File,
+}
+
 /// Lets the parts know each other, and the world know them.
 fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners) -> Result<Body<D>, StartError> {
-    let Parts { store, replica, cluster, clock, board, shared } = parts;
+    let Parts { disk: on_disk, cluster_id, replica, cluster, clock, board, shared } = parts;
     let metrics = shared.metrics.clone();
-    let (me, cluster_id) = (store.identity.member(), store.identity.cluster());
+    let me = shared.identity.me;
     let (peer_events, peers) = mpsc::unbounded_channel();
     let (disk_events, disk) = mpsc::unbounded_channel();
     let (asks_tell, asks) = mpsc::unbounded_channel();
     let door = Door::new(asks_tell);
 
-    let Store { log, newest, snapshots, journal, lock, .. } = store;
-    let data = DataThread::start(&config.name, log.reader(), snapshots.clone(), journal, disk_events.clone())
+    let OnDisk { log, snapshotting, journal, lock } = on_disk;
+    let data = DataThread::start(&config.name, log.reader(), journal, disk_events.clone(), metrics.clone())
         .map_err(StartError::Thread)?;
-    let log = LogThread::start(&config.name, log, lock, data.commands.clone(), disk_events, metrics.clone())
-        .map_err(StartError::Thread)?;
+    let log = LogThread::start(&config.name, log, lock, disk_events, metrics.clone()).map_err(StartError::Thread)?;
 
     let transport = Transport::start(shared, cluster.others(me), &peer_events);
-    let snapshotting = Arc::new(Snapshotting::new(snapshots));
+    let snapshotting = Arc::new(snapshotting);
     let peer_port = PeerPort::new(transport.clone(), Arc::new(door.clone()), snapshotting.clone(), board.clone());
     let client_port = ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), metrics.clone());
     listeners.open(peer_port, client_port);
@@ -275,7 +291,7 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
         board: board.clone(),
         metrics,
     };
-    let task = ReplicaTask::new(replica, clock, Inputs { peers, disk, asks }, outputs, newest);
+    let task = ReplicaTask::new(replica, clock, Inputs { peers, disk, asks }, outputs, config.snapshot_count);
     let threads = vec![log.handle, data.handle];
     Ok(Body { me, cluster: cluster_id, task, transport, board, door, listeners, threads })
 }
@@ -337,6 +353,10 @@ async fn farewell(door: &Door, board: &Board, listeners: &Listeners) {
     listeners.close();
     if tokio::time::timeout(DRAIN, listeners.drained()).await.is_err() {
         info!("some clients were still connected");
+    }
+    // The log has all of it; but the next start is quicker if the data file has, too.
+    if tokio::time::timeout(FLUSHING, door.settle()).await.is_err() {
+        info!("the data file lags behind the log");
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     cluster_version: Family<Label, Number>,
     sync_seconds: Histogram,
     write_seconds: Histogram,
+    backend_seconds: Histogram,
     log_bytes: Number,
     revision: Number,
     compacted: Number,
@@ -82,6 +83,12 @@ impl Metrics {
         r.register("etcd_disk_wal_fsync_duration_seconds", "How long syncs of the log take", sync_seconds.clone());
         let write_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
         r.register("etcd_disk_wal_write_duration_seconds", "How long writes to the log take", write_seconds.clone());
+        let backend_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
+        r.register(
+            "etcd_disk_backend_commit_duration_seconds",
+            "How long commits of the data file take",
+            backend_seconds.clone(),
+        );
         Metrics {
             has_leader: gauge(r, "etcd_server_has_leader", "Whether a leader exists"),
             is_leader: gauge(r, "etcd_server_is_leader", "Whether this member is the leader"),
@@ -96,6 +103,7 @@ impl Metrics {
             cluster_version: gauge(r, "etcd_cluster_version", "The version that all members speak"),
             sync_seconds,
             write_seconds,
+            backend_seconds,
             log_bytes: gauge(r, "etcd_disk_wal_write_bytes_total", "Bytes of entries written to the log"),
             revision: gauge(r, "etcd_debugging_mvcc_current_revision", "The revision now"),
             compacted: gauge(r, "etcd_debugging_mvcc_compact_revision", "The last compaction"),
@@ -162,6 +170,10 @@ impl Metrics {
     pub(crate) fn log_written(&self, bytes: u64, took: Duration) {
         self.log_bytes.inc_by(bytes);
         self.write_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn backend_committed(&self, took: Duration) {
+        self.backend_seconds.observe(took.as_secs_f64());
     }
 
     pub(crate) fn log_synced(&self, took: Duration) {

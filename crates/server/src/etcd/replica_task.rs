@@ -4,7 +4,7 @@
 //! goes together.
 
 use super::clock::{Clock, wall};
-use super::disk::{DataCommand, DiskEvent, LogCommand, Snapshotting};
+use super::disk::{Behind, DataCommand, DiskEvent, LogCommand, Snapshotting, is_deaf, is_refusing};
 use super::door::{Ask, Outcome, What};
 use super::engine::{Effect, Event, Replica};
 use super::error::StopError;
@@ -13,8 +13,8 @@ use super::peer::Transport;
 use super::peer::inbox::PeerEvent;
 use super::peer::snapshot;
 use super::status::Board;
-use consensus::{Instant, Link, NodeId, Snapshot};
-use replica::{Answer, Token};
+use consensus::{Instant, Link, NodeId, Snapshot, StateMachine};
+use replica::{Answer, Refusal, Token};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use storage::{Disk, DurableSnapshot};
+use storage::Disk;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Sleep, sleep};
 use tracing::{error, info};
@@ -61,12 +61,13 @@ pub(crate) struct Outputs<D: Disk> {
 
 /// The task.
 pub(crate) struct ReplicaTask<D: Disk> {
-    replica: Replica,
+    replica: Replica<D>,
     clock: Clock,
     inputs: Inputs<D>,
     outputs: Outputs<D>,
-    /// The newest snapshot of this member.
-    newest: Option<DurableSnapshot<D>>,
+    behind: Behind,
+    /// Who waits until everything applied is in the data file.
+    settling: Vec<oneshot::Sender<Outcome>>,
     waiting: HashMap<Token, Waiting>,
     next_token: u64,
     notes: Arc<Semaphore>,
@@ -90,18 +91,19 @@ struct Batch<D: Disk> {
 
 impl<D: Disk> ReplicaTask<D> {
     pub(crate) fn new(
-        replica: Replica,
+        replica: Replica<D>,
         clock: Clock,
         inputs: Inputs<D>,
         outputs: Outputs<D>,
-        newest: Option<DurableSnapshot<D>>,
+        snapshot_count: u64,
     ) -> ReplicaTask<D> {
         ReplicaTask {
+            behind: Behind::new(replica.machine().applied(), snapshot_count),
+            settling: Vec::new(),
             replica,
             clock,
             inputs,
             outputs,
-            newest,
             waiting: HashMap::new(),
             next_token: 0,
             notes: Arc::new(Semaphore::new(NOTES_MAX)),
@@ -132,7 +134,8 @@ impl<D: Disk> ReplicaTask<D> {
     fn poll_gather(&mut self, batch: &mut Batch<D>, cx: &mut Context<'_>) -> Poll<()> {
         // A queue whose other ends are all gone is always ready, with nothing.
         let took = |poll: Poll<usize>| matches!(poll, Poll::Ready(count) if count > 0);
-        let peers = took(self.inputs.peers.poll_recv_many(cx, &mut batch.peers, BATCH));
+        // What peers send waits outside while the data file lags too far behind: it would end up in memory.
+        let peers = !is_deaf(self.replica.machine()) && took(self.inputs.peers.poll_recv_many(cx, &mut batch.peers, BATCH));
         let disk = took(self.inputs.disk.poll_recv_many(cx, &mut batch.disk, BATCH));
         let asks = took(self.inputs.asks.poll_recv_many(cx, &mut batch.asks, BATCH));
         batch.timeout = self.timer_at != Instant::NEVER && self.timer.as_mut().poll(cx).is_ready();
@@ -140,7 +143,7 @@ impl<D: Disk> ReplicaTask<D> {
     }
 
     fn set_timer(&mut self) {
-        let deadline = self.replica.deadline();
+        let deadline = self.replica.deadline().min(self.behind.deadline());
         if deadline == self.timer_at {
             return;
         }
@@ -167,13 +170,35 @@ impl<D: Disk> ReplicaTask<D> {
                 self.handle(Event::Timeout);
             }
         }
+        self.look_for_fault()?;
         self.carry_out()?;
         self.replica.machine_mut().sweep(SWEPT_PER_TURN);
+        self.flush();
         self.note_status();
         Ok(())
     }
 
-    fn handle(&mut self, event: Event) {
+    /// What was answered from a data file that cannot be read must not leave this member.
+    fn look_for_fault(&mut self) -> Result<(), StopError> {
+        match self.replica.machine_mut().values_mut().take_fault() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands over what the machine changed, when it is time.
+    fn flush(&mut self) {
+        let hurry = !self.settling.is_empty();
+        if let Some(flushing) = self.behind.next(self.clock.now(), &mut self.replica, hurry) {
+            self.tell_data(DataCommand::Flush(flushing));
+        }
+        if hurry && self.behind.is_settled(self.replica.machine()) {
+            // Whoever has gone away needs no answer.
+            self.settling.drain(..).for_each(|answer| drop(answer.send(Answer::Transferred)));
+        }
+    }
+
+    fn handle(&mut self, event: Event<D>) {
         self.replica.handle(self.clock.now(), wall(), event, &mut self.effects);
     }
 
@@ -181,16 +206,17 @@ impl<D: Disk> ReplicaTask<D> {
         match event {
             DiskEvent::Persisted(ticket) => self.handle(Event::Persisted(ticket)),
             DiskEvent::Fetched { reader, entries } => self.handle(Event::Fetched { reader, entries }),
-            DiskEvent::ChunkWritten => self.handle(Event::SnapshotChunkWritten),
-            DiskEvent::Saved(durable) => {
-                let snapshot = durable.snapshot().clone();
-                self.newest = Some(durable);
-                self.handle(Event::SnapshotSaved(snapshot));
+            DiskEvent::Flushed(durable) => {
+                if let Some(standing) = self.behind.on_flushed(durable, self.replica.machine_mut()) {
+                    self.handle(Event::Durable(standing));
+                }
             }
-            DiskEvent::Installed { durable, machine } => {
-                let snapshot = durable.snapshot().clone();
-                self.newest = Some(durable);
+            DiskEvent::Page { .. } => unreachable!("nobody asks for pages yet"),
+            DiskEvent::Installed { snapshot, mut machine } => {
                 info!(index = snapshot.position.index, "a peer's snapshot is in force");
+                self.behind.on_installed(snapshot.position);
+                self.outputs.snapshotting.set_file(machine.values().file().clone());
+                machine.succeed(self.replica.machine());
                 self.handle(Event::Installed { snapshot, machine: *machine });
             }
             DiskEvent::Failed(stop) => return Err(stop),
@@ -226,16 +252,23 @@ impl<D: Disk> ReplicaTask<D> {
     /// Writes that arrived together are proposed together, reads are confirmed together.
     fn on_asks(&mut self, asks: &mut Vec<Ask>) {
         let (mut writes, mut reads) = (Vec::new(), Vec::new());
+        let refusing = is_refusing(self.replica.machine());
         for Ask { what, answer } in asks.drain(..) {
+            if matches!(what, What::Settle) {
+                self.settling.push(answer);
+                continue;
+            }
             self.next_token += 1;
             let token = Token(self.next_token);
             let read = matches!(what, What::Read(_));
             self.waiting.insert(token, Waiting { answer, read });
             match what {
+                What::Write(_) if refusing => self.answer(token, Answer::Refused(Refusal::TooManyRequests)),
                 What::Write(command) => writes.push((token, command)),
                 What::Read(query) => reads.push((token, query)),
                 What::ReadHere(query) => self.handle(Event::LocalQuery(token, query)),
                 What::Transfer(to) => self.handle(Event::TransferLeadership { token, to }),
+                What::Settle => unreachable!("it was set aside"),
             }
         }
         if !writes.is_empty() {
@@ -257,10 +290,11 @@ impl<D: Disk> ReplicaTask<D> {
                 // Raft's links stand by themselves.
                 Effect::Connect { .. } | Effect::Disconnect { .. } => {}
                 Effect::Answer { token, answer } => self.answer(token, answer),
-                Effect::WriteSnapshot { snapshot, chunk } => self.tell_data(DataCommand::Write { snapshot, chunk }),
-                Effect::FinishSnapshot(snapshot) => self.tell_data(DataCommand::Finish(snapshot)),
+                Effect::WriteSnapshot { .. } | Effect::FinishSnapshot(_) => {
+                    unreachable!("the data file is all the snapshot there is")
+                }
                 Effect::CutLog { upto } => {
-                    if let Some(covered) = self.newest.clone() {
+                    if let Some(covered) = self.behind.newest() {
                         self.persist(&mut persists);
                         self.tell_log(LogCommand::Cut { upto, covered });
                     }
@@ -272,7 +306,7 @@ impl<D: Disk> ReplicaTask<D> {
                 }
                 Effect::Happened { .. } | Effect::HeardOfSession(_) => unreachable!("the keyspace emits neither"),
                 Effect::DiscardSnapshot => {
-                    if let Some(sealed) = self.outputs.snapshotting.take_arrived() {
+                    if let Some((_, sealed)) = self.outputs.snapshotting.take_arrived() {
                         sealed.discard()?;
                     }
                 }
@@ -317,10 +351,11 @@ impl<D: Disk> ReplicaTask<D> {
         });
     }
 
-    fn install(&self, snapshot: &Snapshot) -> Result<(), StopError> {
+    fn install(&mut self, snapshot: &Snapshot) -> Result<(), StopError> {
         match self.outputs.snapshotting.take_arrived() {
-            Some(sealed) if sealed.snapshot() == snapshot => {
-                self.tell_log(LogCommand::Install(sealed));
+            Some((arrived, sealed)) if arrived == *snapshot => {
+                self.behind.on_install();
+                self.tell_log(LogCommand::Install { snapshot: arrived, sealed: Box::new(sealed) });
                 Ok(())
             }
             // The protocol asks once for each that arrived, and a later one arrives only after that.

@@ -1,32 +1,36 @@
-//! The thread for everything on the disk that nobody's sync may wait for: old entries, snapshots of this member, the journal.
+//! The thread for what no log's sync may wait for: the data file, old entries, the journal.
 
-use super::super::engine::{self, Machine};
 use super::super::error::StopError;
-use super::{Alarm, DiskEvent, index};
-use bytes::Bytes;
-use consensus::{Fetch, Snapshot};
+use super::super::metrics::Metrics;
+use super::{Alarm, DiskEvent};
+use consensus::Fetch;
+use keyspace::{Flush, ReadPages, Want};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
-use storage::{Disk, DurableSnapshot, Journal, LogReader, SnapshotReader, SnapshotWriter, Snapshots};
+use std::time::Instant;
+use storage::{DataFile, Disk, Journal, LogReader, PageReader};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
-use tracing::{info, warn};
-
-/// How many snapshots of its own a member keeps.
-const SNAPSHOTS_KEPT: usize = 2;
+use tracing::warn;
 
 /// What the data thread is to do, in order.
 pub(crate) enum DataCommand<D: Disk> {
     /// Read old entries.
     Fetch(Fetch),
-    /// Write a piece of the snapshot that the replica takes.
-    Write { snapshot: Snapshot, chunk: Bytes },
-    /// That was the last piece.
-    Finish(Snapshot),
-    /// A peer's snapshot is in force: make a machine of it.
-    Restore(DurableSnapshot<D>),
+    /// Write what the machine changed.
+    Flush(Flushing<D>),
+    /// Read a page of the history.
+    #[expect(dead_code, reason = "watches are about to ask")]
+    ReadPage { reader: PageReader<D>, want: Want },
     /// Write a line into the journal. Until then it takes `room`.
     Note { wall_ms: u64, text: String, room: OwnedSemaphorePermit },
+}
+
+/// What the machine changed, and the file that it goes to.
+pub(crate) struct Flushing<D: Disk> {
+    pub(crate) file: DataFile<D>,
+    pub(crate) flush: Flush,
 }
 
 /// The data thread. It ends, after what it was told to do, when all senders are gone.
@@ -39,12 +43,12 @@ impl<D: Disk> DataThread<D> {
     pub(crate) fn start(
         name: &str,
         reader: LogReader<D>,
-        snapshots: Snapshots<D>,
         journal: Journal<D>,
         events: UnboundedSender<DiskEvent<D>>,
+        metrics: Arc<Metrics>,
     ) -> std::io::Result<DataThread<D>> {
         let (commands, received) = channel();
-        let mut keeper = Keeper { reader, snapshots, journal, taking: None, events };
+        let mut keeper = Keeper { reader, journal, events, metrics };
         let handle = Builder::new().name(format!("{name}-data")).spawn(move || {
             let _alarm = Alarm(keeper.events.clone());
             if let Err(error) = keeper.run(&received) {
@@ -57,11 +61,9 @@ impl<D: Disk> DataThread<D> {
 
 struct Keeper<D: Disk> {
     reader: LogReader<D>,
-    snapshots: Snapshots<D>,
     journal: Journal<D>,
-    /// The snapshot that the replica takes.
-    taking: Option<(Snapshot, SnapshotWriter<D>)>,
     events: UnboundedSender<DiskEvent<D>>,
+    metrics: Arc<Metrics>,
 }
 
 impl<D: Disk> Keeper<D> {
@@ -81,24 +83,13 @@ impl<D: Disk> Keeper<D> {
                 let entries = self.reader.read(first, last, budget)?;
                 Ok(Some(DiskEvent::Fetched { reader, entries }))
             }
-            DataCommand::Write { snapshot, chunk } => {
-                self.writer(snapshot)?.write(&chunk)?;
-                Ok(Some(DiskEvent::ChunkWritten))
+            DataCommand::Flush(Flushing { file, flush }) => {
+                let begun = Instant::now();
+                let durable = file.write(&flush)?;
+                self.metrics.backend_committed(begun.elapsed());
+                Ok(Some(DiskEvent::Flushed(durable)))
             }
-            DataCommand::Finish(snapshot) => {
-                self.writer(snapshot)?;
-                let (snapshot, writer) = self.taking.take().expect("the writer was there a moment ago");
-                let durable = writer.finish()?.publish()?;
-                info!(index = index(&snapshot), "took a snapshot");
-                self.snapshots.remove_older(SNAPSHOTS_KEPT)?;
-                Ok(Some(DiskEvent::Saved(durable)))
-            }
-            DataCommand::Restore(durable) => {
-                self.taking = None;
-                let machine = restore(durable.read()?)?;
-                self.snapshots.remove_older(SNAPSHOTS_KEPT)?;
-                Ok(Some(DiskEvent::installed(durable, machine)))
-            }
+            DataCommand::ReadPage { reader, want } => Ok(Some(DiskEvent::Page { want, page: reader.read(want)? })),
             DataCommand::Note { wall_ms, text, room: _room } => {
                 // The journal is for people: that it cannot be written is no reason to stop.
                 if let Err(fault) = self.journal.append(wall_ms, &text) {
@@ -108,29 +99,4 @@ impl<D: Disk> Keeper<D> {
             }
         }
     }
-
-    /// The writer of `snapshot`; a new one takes the place of another's.
-    fn writer(&mut self, snapshot: Snapshot) -> Result<&mut SnapshotWriter<D>, StopError> {
-        if self.taking.as_ref().is_none_or(|(taken, _)| *taken != snapshot) {
-            self.taking = Some((snapshot.clone(), self.snapshots.take(snapshot)?));
-        }
-        let (_, writer) = self.taking.as_mut().expect("made a moment ago");
-        Ok(writer)
-    }
-}
-
-/// The machine that a snapshot holds.
-pub(crate) fn restore<D: Disk>(mut reader: SnapshotReader<D>) -> Result<Machine, StopError> {
-    let mut failed = None;
-    let mut chunks = std::iter::from_fn(|| {
-        reader.next_chunk().unwrap_or_else(|error| {
-            failed = Some(error);
-            None
-        })
-    });
-    let machine = engine::restore(&mut chunks);
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    machine.map_err(|error| StopError::Log(error.to_string()))
 }

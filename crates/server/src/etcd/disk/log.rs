@@ -1,23 +1,23 @@
 //! The thread that writes the log: all that waits is written at once and synced once.
 
 use super::super::metrics::Metrics;
-use super::{Alarm, DataCommand, DiskEvent};
-use consensus::{Persist, Ticket};
+use super::{Alarm, DiskEvent};
+use consensus::{Persist, Snapshot, Ticket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
-use storage::{Disk, DurableSnapshot, Fault, Log, SealedSnapshot};
+use storage::{Disk, DurableData, Fault, Log, SealedData};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What the log thread is to do, in order.
 pub(crate) enum LogCommand<D: Disk> {
     /// Write and sync these.
     Persist(Vec<Persist>),
-    /// What a durable snapshot covers may go, up to this index.
-    Cut { upto: u64, covered: DurableSnapshot<D> },
-    /// A peer's snapshot takes the place of the log.
-    Install(SealedSnapshot<D>),
+    /// What the data file holds may go, up to this index.
+    Cut { upto: u64, covered: DurableData },
+    /// A peer's snapshot takes the place of data file and log.
+    Install { snapshot: Snapshot, sealed: Box<SealedData<D>> },
 }
 
 /// The log thread. It ends, after what it was told to do, when all senders are gone.
@@ -32,12 +32,11 @@ impl<D: Disk> LogThread<D> {
         name: &str,
         log: Log<D>,
         lock: D::File,
-        data: Sender<DataCommand<D>>,
         events: UnboundedSender<DiskEvent<D>>,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<LogThread<D>> {
         let (commands, received) = channel();
-        let mut writer = Writer { log, data, events, metrics };
+        let mut writer = Writer { log, events, metrics };
         let handle = Builder::new().name(format!("{name}-log")).spawn(move || {
             let (_lock, _alarm) = (lock, Alarm(writer.events.clone()));
             if let Err(fault) = writer.run(&received) {
@@ -50,7 +49,6 @@ impl<D: Disk> LogThread<D> {
 
 struct Writer<D: Disk> {
     log: Log<D>,
-    data: Sender<DataCommand<D>>,
     events: UnboundedSender<DiskEvent<D>>,
     metrics: Arc<Metrics>,
 }
@@ -91,10 +89,10 @@ impl<D: Disk> Writer<D> {
     fn carry_out(&mut self, command: LogCommand<D>) -> Result<(), Fault> {
         match command {
             LogCommand::Persist(_) => unreachable!("collected by the caller"),
-            LogCommand::Cut { upto, covered } => self.log.cut(upto, &covered),
-            LogCommand::Install(sealed) => {
-                let durable = self.log.install(sealed)?;
-                let _ = self.data.send(DataCommand::Restore(durable));
+            LogCommand::Cut { upto, covered } => self.log.cut_below(upto, &covered),
+            LogCommand::Install { snapshot, sealed } => {
+                let machine = Box::new(self.log.install_data(*sealed)?);
+                let _ = self.events.send(DiskEvent::Installed { snapshot, machine });
                 Ok(())
             }
         }
