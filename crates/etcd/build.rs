@@ -5,7 +5,13 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-const FILES: [&str; 4] = ["proto/raft_internal.proto", "proto/raftpb.proto", "proto/v3lockpb.proto", "proto/v3electionpb.proto"];
+const FILES: [&str; 5] = [
+    "proto/raft_internal.proto",
+    "proto/raftpb.proto",
+    "proto/leasepb.proto",
+    "proto/v3lockpb.proto",
+    "proto/v3electionpb.proto",
+];
 
 /// What a method that is not built yet answers, beside the code Unimplemented.
 const UNIMPLEMENTED: &str = "Quorate does not serve this method yet; COMPATIBILITY.md lists what it serves";

@@ -26,6 +26,11 @@ pub mod raftpb {
     include!(concat!(env!("OUT_DIR"), "/raftpb.rs"));
 }
 
+/// What members ask each other about leases.
+pub mod leasepb {
+    include!(concat!(env!("OUT_DIR"), "/leasepb.rs"));
+}
+
 /// Locks.
 pub mod v3lockpb {
     include!(concat!(env!("OUT_DIR"), "/v3lockpb.rs"));

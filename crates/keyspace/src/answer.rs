@@ -100,7 +100,7 @@ pub enum Answer {
     LeaseRenewal(Renewal),
     /// To `Query::LeaseTally`.
     LeaseTally(Box<LeaseTally>),
-    /// To `Query::Leases`: ids, in order.
+    /// To `Query::Leases`: by what they have left if this member leads, else by id.
     Leases {
         /// The revision now.
         revision: i64,

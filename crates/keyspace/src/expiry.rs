@@ -238,6 +238,15 @@ impl Expiry {
         Some(left as i64 - over as i64)
     }
 
+    /// Leases as etcd lists them: on the leader those first that have least left, elsewhere by id.
+    pub(crate) fn in_order(&self, ids: impl Iterator<Item = i64>) -> Vec<i64> {
+        let mut ids: Vec<i64> = ids.collect();
+        if let Some(clocks) = &self.leading {
+            ids.sort_by_key(|id| clocks.clocks.get(id).map(|clock| clock.ends));
+        }
+        ids
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         let look = self.leading.as_ref().and_then(|clocks| Some((clocks.agenda.first()?.0, clocks.rest)));
         look.map_or(Instant::NEVER, |(look, rest)| look.max(rest))

@@ -207,6 +207,11 @@ impl<V: Values> Keyspace<V> {
         self.expiry.settings = settings;
     }
 
+    /// Tells this member whether its notes of what leases have left are welcome: see [`LeaseSettings::checkpoints`].
+    pub fn keep_lease_checkpoints(&mut self, checkpoints: bool) {
+        self.expiry.settings.checkpoints = checkpoints;
+    }
+
     /// Takes over from the machine that this one replaces what is not a part of the state: settings, and what was counted.
     pub fn succeed(&mut self, before: &Keyspace<V>) {
         self.leases.min_ttl = before.leases.min_ttl;
@@ -377,7 +382,7 @@ impl<V: Values> StateMachine for Keyspace<V> {
             Query::LeaseTally => Ok(Answer::LeaseTally(Box::new(self.expiry.tally))),
             // To look at a lease is no sign of life.
             Query::LeaseRenew { .. } => Ok(Answer::LeaseRenewal(Renewal::NotLeader)),
-            Query::Leases => Ok(Answer::Leases { revision, ids: self.leases.ids().collect() }),
+            Query::Leases => Ok(Answer::Leases { revision, ids: self.expiry.in_order(self.leases.ids()) }),
             Query::HashKv { revision } => self.hash_kv(revision).map(Answer::HashKv),
             Query::CompactionHashes => Ok(Answer::CompactionHashes(self.hashes.iter().copied().collect())),
         }

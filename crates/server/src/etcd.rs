@@ -11,6 +11,8 @@ mod disk;
 mod door;
 mod engine;
 mod error;
+mod kin;
+mod lessor;
 mod listen;
 mod member;
 mod metrics;

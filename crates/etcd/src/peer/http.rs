@@ -18,6 +18,11 @@ pub const MEMBERS: &str = "/members";
 /// GET: [`crate::json::Versions`].
 pub const VERSION: &str = "/version";
 
+/// POST of a LeaseKeepAliveRequest, to the leader.
+pub const LEASES: &str = "/leases";
+/// POST of a LeaseInternalRequest, to the leader.
+pub const LEASES_INTERNAL: &str = "/leases/internal";
+
 /// Who sends the request, in hex.
 pub const SERVER_FROM: &str = "x-server-from";
 /// The sender's version. A Go server that finds nonsense here dies, and of its absence it concludes 2.0.0.

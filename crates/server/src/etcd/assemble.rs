@@ -8,7 +8,7 @@ use super::error::StopError;
 use consensus::{Configuration, EntryKind, NodeId, StateMachine};
 use etcd::conf_change::ConfChange;
 use etcd::url::Url;
-use keyspace::{Member, MemberChange};
+use keyspace::{LeaseSettings, Member, MemberChange};
 use replica::Options;
 use std::collections::BTreeMap;
 use storage::{Disk, Identity, KeyspaceStore};
@@ -94,6 +94,7 @@ pub(crate) fn replica<D: Disk>(
     // etcd: one and a half election timeouts, in whole seconds.
     let lease = config.election_timeout.mul_f64(1.5).as_secs_f64().ceil();
     machine.set_min_lease_ttl(lease as i64);
+    machine.set_lease_settings(LeaseSettings { extension: config.election_timeout, ..LeaseSettings::default() });
     let recovered = raft::Recovered {
         promise: log.promise,
         base: log.base,

@@ -91,7 +91,8 @@ impl Door {
         }
     }
 
-    async fn outcome(&self, what: What) -> Result<Outcome, NoAnswer> {
+    /// Asks, and waits for what comes of it.
+    pub(crate) async fn outcome(&self, what: What) -> Result<Outcome, NoAnswer> {
         let (answer, answered) = oneshot::channel();
         self.asks.send(Ask { what, answer }).map_err(|_| NoAnswer::Stopped)?;
         answered.await.map_err(|_| NoAnswer::Stopped)

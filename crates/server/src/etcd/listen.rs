@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   socket ──▶ hyper (HTTP/1.1 or HTTP/2, whichever the client speaks)
-//!                ├─ application/grpc ──▶ grpc ──▶ kv, cluster, maintenance, unbuilt, health
+//!                ├─ application/grpc ──▶ grpc ──▶ kv, lease, cluster, maintenance, unbuilt, health
 //!                └─ anything else ────▶ http ──▶ /health, /livez, /readyz, /version, /metrics, /quorate/status
 //! ```
 
@@ -14,6 +14,8 @@ mod grpc;
 mod health;
 mod http;
 mod kv;
+mod leaderless;
+mod lease;
 mod maintenance;
 mod metered;
 mod unbuilt;

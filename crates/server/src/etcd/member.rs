@@ -15,6 +15,7 @@ use super::disk::{DataThread, LogThread, Snapshotting};
 use super::door::Door;
 use super::engine::Replica;
 use super::error::{StartError, StopError};
+use super::lessor::Lessor;
 use super::listen::{ClientPort, Listeners};
 use super::metrics::Metrics;
 use super::peer::http::HttpClient;
@@ -277,8 +278,9 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
 
     let transport = Transport::start(shared, cluster.others(me), &peer_events);
     let snapshotting = Arc::new(snapshotting);
-    let peer_port = PeerPort::new(transport.clone(), Arc::new(door.clone()), snapshotting.clone(), board.clone());
-    let client_port = ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), metrics.clone());
+    let lessor = Lessor::new(door.clone(), board.clone(), transport.clone(), config.request_timeout());
+    let peer_port = PeerPort::new(transport.clone(), Arc::new(door.clone()), snapshotting.clone(), board.clone(), lessor.clone());
+    let client_port = ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), lessor, metrics.clone());
     listeners.open(peer_port, client_port);
 
     let outputs = Outputs {

@@ -4,9 +4,13 @@
 //! Families that etcd calls `…_total` although they are gauges stay gauges, and its counters without `_total` are gauges here,
 //! because the library writes the suffix on every counter.
 
+mod leases;
+
 use super::status::Status;
 use consensus::{NodeId, Role};
 use etcd::version::SERVER;
+use keyspace::LeaseTally;
+use leases::LeaseMetrics;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -51,6 +55,7 @@ pub(crate) struct Metrics {
     health_failures: Number,
     healthcheck: Family<Check, Number>,
     healthchecks: Family<CheckResult, Counter>,
+    leases: LeaseMetrics,
     client_requests: Family<ClientRequest, Counter>,
     rpcs_started: Family<Rpc, Counter>,
     rpcs_handled: Family<RpcResult, Counter>,
@@ -118,6 +123,7 @@ impl Metrics {
             health_failures: gauge(r, "etcd_server_health_failures", "Health checks that did not"),
             healthcheck: gauge(r, "etcd_server_healthcheck", "The result of each kind of health check"),
             healthchecks: gauge(r, "etcd_server_healthchecks", "Health checks by kind and result"),
+            leases: LeaseMetrics::new(r),
             client_requests: gauge(r, "etcd_server_client_requests", "Client requests by kind and client version"),
             rpcs_started: gauge(r, "grpc_server_started", "RPCs begun"),
             rpcs_handled: gauge(r, "grpc_server_handled", "RPCs ended, by code"),
@@ -153,6 +159,11 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes everything");
         text
+    }
+
+    /// What happened to leases.
+    pub(crate) fn leases(&self, tally: LeaseTally) {
+        self.leases.set(tally);
     }
 
     pub(crate) fn leader_changed(&self) {
@@ -211,11 +222,11 @@ impl Metrics {
         self.healthchecks.get_or_create(&CheckResult { r#type: kind, name, status }).inc();
     }
 
-    pub(crate) fn client_request(&self, client_api_version: &str) {
+    pub(crate) fn client_request(&self, kind: &'static str, client_api_version: &str) {
         // Clients may send anything; only what could be a version gets a line of its own.
         let short = client_api_version.len() <= 5 && client_api_version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let client_api_version = if short { client_api_version } else { "unknown" }.to_owned();
-        self.client_requests.get_or_create(&ClientRequest { r#type: "unary", client_api_version }).inc();
+        self.client_requests.get_or_create(&ClientRequest { r#type: kind, client_api_version }).inc();
     }
 
     pub(crate) fn rpc_started(&self, grpc_service: &'static str, grpc_method: &'static str) {

@@ -17,6 +17,7 @@ mod framing;
 pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod inbox;
+pub(crate) mod lease;
 mod link;
 mod listen;
 mod outbox;

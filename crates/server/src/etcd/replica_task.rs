@@ -8,6 +8,7 @@ use super::disk::{Behind, DataCommand, DiskEvent, LogCommand, Snapshotting, is_d
 use super::door::{Ask, Outcome, What};
 use super::engine::{Effect, Event, Replica};
 use super::error::StopError;
+use super::kin::Kin;
 use super::metrics::Metrics;
 use super::peer::Transport;
 use super::peer::inbox::PeerEvent;
@@ -68,6 +69,7 @@ pub(crate) struct ReplicaTask<D: Disk> {
     behind: Behind,
     /// Who waits until everything applied is in the data file.
     settling: Vec<oneshot::Sender<Outcome>>,
+    kin: Kin,
     waiting: HashMap<Token, Waiting>,
     next_token: u64,
     notes: Arc<Semaphore>,
@@ -104,6 +106,7 @@ impl<D: Disk> ReplicaTask<D> {
             clock,
             inputs,
             outputs,
+            kin: Kin::default(),
             waiting: HashMap::new(),
             next_token: 0,
             notes: Arc::new(Semaphore::new(NOTES_MAX)),
@@ -234,6 +237,8 @@ impl<D: Disk> ReplicaTask<D> {
             PeerEvent::Connected { peer, incarnation } => {
                 info!(%peer, "connected");
                 self.outputs.metrics.peer_connected(me, peer);
+                let kin = self.kin.met(peer, incarnation);
+                self.replica.machine_mut().keep_lease_checkpoints(kin);
                 self.handle(Event::Connected { peer, link: Link::Peer, incarnation });
             }
             PeerEvent::Disconnected { peer, how } => {

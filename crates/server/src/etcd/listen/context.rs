@@ -2,6 +2,7 @@
 
 use super::super::config::Config;
 use super::super::door::{Door, NoAnswer, What};
+use super::super::lessor::Lessor;
 use super::super::metrics::Metrics;
 use super::super::status::Board;
 use super::metered::Meter;
@@ -21,6 +22,7 @@ pub(crate) struct ClientPort {
     cluster: u64,
     pub(super) door: Door,
     pub(super) board: Board,
+    pub(super) lessor: Lessor,
     pub(super) metrics: Arc<Metrics>,
     pub(super) meter: Meter,
 }
@@ -41,23 +43,35 @@ impl ClientPort {
         cluster: u64,
         door: Door,
         board: Board,
+        lessor: Lessor,
         metrics: Arc<Metrics>,
     ) -> ClientPort {
-        ClientPort { config, me, cluster, door, board, metrics, meter: Meter::default() }
+        ClientPort { config, me, cluster, door, board, lessor, metrics, meter: Meter::default() }
     }
 
     /// Whether this member may answer a request with this metadata (etcd's unary interceptor).
     pub(super) fn admit(&self, metadata: &MetadataMap, need: Need) -> Result<(), Status> {
+        self.admitted(metadata, need, "unary").map(drop)
+    }
+
+    /// Whether this member may serve a stream that was opened with this metadata, and whether its client wants it to end when there
+    /// has been no leader for a while (etcd's stream interceptor).
+    pub(super) fn admit_stream(&self, metadata: &MetadataMap) -> Result<bool, Status> {
+        self.admitted(metadata, Need::Voter, "stream")
+    }
+
+    fn admitted(&self, metadata: &MetadataMap, need: Need, kind: &'static str) -> Result<bool, Status> {
         let status = self.board.status();
         if need == Need::Voter && matches!(status.role, Role::Learner { .. }) {
             return Err(known(Known::NotSupportedForLearner));
         }
         let said = |key| metadata.get(key).and_then(|value| value.to_str().ok());
-        self.metrics.client_request(said("client-api-version").unwrap_or("unknown"));
-        if said("hasleader") == Some("true") && status.leader.is_none() {
+        self.metrics.client_request(kind, said("client-api-version").unwrap_or("unknown"));
+        let needs_leader = said("hasleader") == Some("true");
+        if needs_leader && status.leader.is_none() {
             return Err(known(Known::NoLeader));
         }
-        Ok(())
+        Ok(needs_leader)
     }
 
     /// The header of an answer that is given now.

@@ -1,8 +1,10 @@
 //! Which gRPC service a request is for.
 
+use super::super::clock::wall;
 use super::cluster::ClusterService;
 use super::context::ClientPort;
 use super::kv::KvService;
+use super::lease::LeaseService;
 use super::maintenance::MaintenanceService;
 use super::metered::weigh;
 use super::unbuilt::Unbuilt;
@@ -15,6 +17,7 @@ use etcd::pb::etcdserverpb::maintenance_server::MaintenanceServer;
 use etcd::pb::etcdserverpb::watch_server::WatchServer;
 use etcd::pb::v3electionpb::election_server::ElectionServer;
 use etcd::pb::v3lockpb::lock_server::LockServer;
+use etcd::request_id::RequestIds;
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper::{Request, Response};
 use std::convert::Infallible;
@@ -29,13 +32,20 @@ use tower::Service;
 /// What a message may be longer than the largest request that is taken: then it is refused by us, with etcd's words.
 const OVERHEAD: usize = 512 << 10;
 
+/// The longest request about a lease that is read.
+const LEASE_BYTES_MAX: usize = 4 << 10;
+
 /// The methods that are built, by path: what metrics call them.
-const METHODS: [(&str, &str, &str); 10] = [
+const METHODS: [(&str, &str, &str); 14] = [
     ("/etcdserverpb.KV/Range", "etcdserverpb.KV", "Range"),
     ("/etcdserverpb.KV/Put", "etcdserverpb.KV", "Put"),
     ("/etcdserverpb.KV/DeleteRange", "etcdserverpb.KV", "DeleteRange"),
     ("/etcdserverpb.KV/Txn", "etcdserverpb.KV", "Txn"),
     ("/etcdserverpb.KV/Compact", "etcdserverpb.KV", "Compact"),
+    ("/etcdserverpb.Lease/LeaseGrant", "etcdserverpb.Lease", "LeaseGrant"),
+    ("/etcdserverpb.Lease/LeaseRevoke", "etcdserverpb.Lease", "LeaseRevoke"),
+    ("/etcdserverpb.Lease/LeaseTimeToLive", "etcdserverpb.Lease", "LeaseTimeToLive"),
+    ("/etcdserverpb.Lease/LeaseLeases", "etcdserverpb.Lease", "LeaseLeases"),
     ("/etcdserverpb.Cluster/MemberList", "etcdserverpb.Cluster", "MemberList"),
     ("/etcdserverpb.Maintenance/Status", "etcdserverpb.Maintenance", "Status"),
     ("/etcdserverpb.Maintenance/Alarm", "etcdserverpb.Maintenance", "Alarm"),
@@ -50,7 +60,7 @@ pub(super) struct Services {
     cluster: ClusterServer<ClusterService>,
     maintenance: MaintenanceServer<MaintenanceService>,
     watch: WatchServer<Unbuilt>,
-    lease: LeaseServer<Unbuilt>,
+    lease: LeaseServer<LeaseService>,
     auth: AuthServer<Unbuilt>,
     lock: LockServer<Unbuilt>,
     election: ElectionServer<Unbuilt>,
@@ -59,13 +69,15 @@ pub(super) struct Services {
 
 impl Services {
     pub(super) fn new(port: Arc<ClientPort>) -> Services {
+        let ids = RequestIds::new(port.me, wall().0);
         let limit = port.config.max_request_bytes.saturating_add(OVERHEAD);
         Services {
             kv: KvServer::new(KvService(port.clone())).max_decoding_message_size(limit).max_encoding_message_size(usize::MAX),
             cluster: ClusterServer::new(ClusterService(port.clone())).max_decoding_message_size(limit),
             maintenance: MaintenanceServer::new(MaintenanceService(port.clone())).max_decoding_message_size(limit),
             watch: WatchServer::new(Unbuilt),
-            lease: LeaseServer::new(Unbuilt),
+            // Two numbers are the most that a request about a lease says. Keep-alives are not metered, so they are kept short.
+            lease: LeaseServer::new(LeaseService::new(port.clone(), ids)).max_decoding_message_size(LEASE_BYTES_MAX),
             auth: AuthServer::new(Unbuilt),
             lock: LockServer::new(Unbuilt),
             election: ElectionServer::new(Unbuilt),

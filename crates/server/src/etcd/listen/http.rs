@@ -1,5 +1,6 @@
 //! The client port's plain HTTP.
 
+use super::super::door::What;
 use super::super::view::MembershipView;
 use super::context::ClientPort;
 use super::health::{Check, LIVE, READY, is_well};
@@ -12,6 +13,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use keyspace::{Answer, Query};
 use serde::Serialize;
 use tonic::body::Body;
 
@@ -85,6 +87,9 @@ async fn run_checks(port: &ClientPort, path: &str, query: &Parameters<'_>) -> Re
 }
 
 async fn metrics(port: &ClientPort) -> Response<Body> {
+    if let Ok(Ok(Answer::LeaseTally(tally))) = port.door.ask(What::ReadHere(Query::LeaseTally)).await {
+        port.metrics.leases(*tally);
+    }
     match port.door.machine_status().await {
         Some(machine) => text(StatusCode::OK, OPENMETRICS, port.metrics.text(&port.board.status(), &machine)),
         None => text(StatusCode::SERVICE_UNAVAILABLE, TEXT, "etcdserver: server stopped\n".to_owned()),

@@ -6,18 +6,21 @@
 use super::super::budget::Budget;
 use super::super::clock::wall;
 use super::super::codec;
+use super::super::lessor::Lessor;
 use super::super::listen::descriptors;
 use super::super::status::Board;
 use super::super::view::MembershipView;
 use super::identity::incarnation;
 use super::stream::StreamBody;
 use super::watchdog::{Verdict, Watched};
-use super::{Transport, body, snapshot};
+use super::{Transport, body, lease, snapshot};
 use bytes::Bytes;
 use consensus::NodeId;
 use etcd::bootstrap::FIRST_TERM;
 use etcd::json::{self, Member, Probe, Versions};
-use etcd::peer::http::{MEMBERS, PROBING, RAFT, RAFT_TO, Refusal, SNAPSHOT, Stream, TAKEN, VERSION};
+use etcd::peer::http::{
+    LEASES, LEASES_INTERNAL, MEMBERS, PROBING, PROTOBUF, RAFT, RAFT_TO, Refusal, SNAPSHOT, Stream, TAKEN, VERSION,
+};
 use etcd::peer::{Received, message};
 use etcd::version::{SERVER, UNDECIDED};
 use http_body_util::{Either, Full};
@@ -49,6 +52,7 @@ pub(crate) struct PeerPort {
     membership: Arc<dyn MembershipView>,
     snapshots: Arc<dyn snapshot::Receiver>,
     board: Board,
+    lessor: Lessor,
     unread: Budget,
 }
 
@@ -58,8 +62,9 @@ impl PeerPort {
         membership: Arc<dyn MembershipView>,
         snapshots: Arc<dyn snapshot::Receiver>,
         board: Board,
+        lessor: Lessor,
     ) -> PeerPort {
-        PeerPort { transport, membership, snapshots, board, unread: body::budget() }
+        PeerPort { transport, membership, snapshots, board, lessor, unread: body::budget() }
     }
 }
 
@@ -138,9 +143,10 @@ async fn answer(request: Request<Incoming>, port: &PeerPort, verdict: Verdict) -
         (RAFT, &Method::POST) => identified(port, false, post(request, port).await),
         (SNAPSHOT, &Method::POST) => identified(port, false, snapshot_post(request, port).await),
         (PROBING, _) => in_json(json::to_string(&Probe { ok: true, now: json::rfc3339(wall().0) }) + "\n"),
+        (LEASES | LEASES_INTERNAL, &Method::POST) => about_lease(request, port).await,
         (MEMBERS, &Method::GET) => identified(port, false, members(port).await),
         (VERSION, &Method::GET) => in_json(version(port).await),
-        (RAFT | SNAPSHOT, _) => wrong_method("POST"),
+        (RAFT | SNAPSHOT | LEASES | LEASES_INTERNAL, _) => wrong_method("POST"),
         (MEMBERS | VERSION, _) => wrong_method("GET"),
         _ if path.starts_with("/raft/stream/") => match *method {
             Method::GET => {
@@ -218,6 +224,23 @@ async fn snapshot_post(request: Request<Incoming>, port: &PeerPort) -> Answer {
             warn!(%refused, "did not take a peer's snapshot");
             text(refused.status(), format!("{refused}\n"))
         }
+    }
+}
+
+/// A question about a lease, from a member that does not lead.
+async fn about_lease(request: Request<Incoming>, port: &PeerPort) -> Answer {
+    let internal = request.uri().path() == LEASES_INTERNAL;
+    let Some(body) = body::whole(request.into_body(), &port.unread).await else {
+        return text(StatusCode::BAD_REQUEST, "error reading body\n".to_owned());
+    };
+    let said = if internal { lease::looked(body, &port.lessor).await } else { lease::renewed(body, &port.lessor).await };
+    match said {
+        Ok(body) => {
+            let mut answer = Response::new(Either::Left(Full::new(body)));
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+            answer
+        }
+        Err((status, words)) => text(status, words.to_owned()),
     }
 }
 
