@@ -31,7 +31,13 @@ impl Client {
         if !source.join("Cargo.toml").is_file() {
             return Ok(());
         }
-        let newest = ["Cargo.toml", "Cargo.lock", "src/main.rs"].iter().filter_map(|name| changed(&source.join(name))).max();
+        let code = fs::read_dir(source.join("src")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let newest = ["Cargo.toml", "Cargo.lock"]
+            .map(|name| source.join(name))
+            .into_iter()
+            .chain(code)
+            .filter_map(|path| changed(&path))
+            .max();
         if changed(&program).is_some_and(|built| newest.is_none_or(|newest| newest < built)) {
             println!("peers: the {name} crate's program is here: {}", program.display());
             return Ok(());
