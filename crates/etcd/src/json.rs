@@ -84,6 +84,36 @@ pub struct Probe {
     pub now: String,
 }
 
+/// The question to `/members/hashkv`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HashKvQuestion {
+    /// Up to which revision; 0: all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: i64,
+}
+
+/// The answer of `/members/hashkv`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HashKvAnswer {
+    /// Where the member stands.
+    #[serde(default)]
+    pub header: HashKvHeader,
+    /// The checksum.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hash: u32,
+    /// From which compaction on it was taken.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub compact_revision: i64,
+}
+
+/// The part of etcd's header that `/members/hashkv` fills.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HashKvHeader {
+    /// The revision now.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: i64,
+}
+
 /// What Go's json.Marshal writes. (Its Encoder adds a newline; so do `/members` and `/raft/probing`.)
 pub fn to_string<T: Serialize>(value: &T) -> String {
     let text = serde_json::to_string(value).expect("structures of strings, numbers and lists can be written");
@@ -143,6 +173,10 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +216,12 @@ mod tests {
         let versions = Versions { server: "3.5.16".into(), cluster: "3.5.0".into() };
         assert_eq!(to_string(&versions), r#"{"etcdserver":"3.5.16","etcdcluster":"3.5.0"}"#);
         assert_eq!(to_string(&Health::well()), r#"{"health":"true","reason":""}"#);
+        // The first two as a Go member answers them.
+        let answer = HashKvAnswer { header: HashKvHeader { revision: 6 }, hash: 1_192_213_516, compact_revision: 5 };
+        assert_eq!(to_string(&answer), r#"{"header":{"revision":6},"hash":1192213516,"compact_revision":5}"#);
+        let first = r#"{"header":{"revision":1},"hash":1084519789,"compact_revision":-1}"#;
+        assert_eq!(from_slice::<HashKvAnswer>("a checksum", first.as_bytes()).map(|answer| answer.compact_revision), Ok(-1));
+        assert_eq!(to_string(&HashKvQuestion { revision: 0 }), "{}");
         let probe = Probe { ok: true, now: rfc3339(Duration::new(1_700_000_000, 120_000_000)) };
         assert_eq!(to_string(&probe), r#"{"OK":true,"Now":"2023-11-14T22:13:20.12Z"}"#);
     }

@@ -22,6 +22,8 @@ pub const VERSION: &str = "/version";
 pub const LEASES: &str = "/leases";
 /// POST of a LeaseInternalRequest, to the leader.
 pub const LEASES_INTERNAL: &str = "/leases/internal";
+/// GET with a body of [`crate::json::HashKvQuestion`]: [`crate::json::HashKvAnswer`].
+pub const HASH_KV: &str = "/members/hashkv";
 
 /// Who sends the request, in hex.
 pub const SERVER_FROM: &str = "x-server-from";

@@ -1,13 +1,13 @@
 //! From what was given to what the server is told, by the rules that etcd checks before it starts.
 
 use super::fault::ConfigFault;
-use super::flags;
+use super::flags::{self, Kind};
 use super::folder::{Contents, contents};
 use super::given::Given;
 use super::value::Value;
 use etcd::bootstrap::{ClusterError, MemberSpec, parse_initial_cluster};
 use etcd::url::{Address, Url};
-use server::etcd::{ClusterState, Config};
+use server::etcd::{ClusterState, Config, Retention};
 use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,6 +45,13 @@ pub(crate) fn config(given: &Given, warnings: &mut Vec<String>) -> Result<Config
     }
     let catchup = ["snapshot-catchup-entries", "experimental-snapshot-catchup-entries"];
     let catchup = catchup.into_iter().find(|name| given.is_given(name)).unwrap_or(catchup[0]);
+    let newer =
+        |name: &'static str, older: &'static str| if given.is_given(older) && !given.is_given(name) { older } else { name };
+    let corrupt_check = given.span(newer("corrupt-check-time", "experimental-corrupt-check-time"));
+    let compact_check = newer("compact-hash-check-time", "experimental-compact-hash-check-time");
+    if given.span(compact_check).is_zero() {
+        return rule(format!("--{compact_check} must be >0 (set to 0s)"));
+    }
     let clamp = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     Ok(Config {
         listen_peer_urls: given.urls("listen-peer-urls"),
@@ -69,8 +76,36 @@ pub(crate) fn config(given: &Given, warnings: &mut Vec<String>) -> Result<Config
         max_concurrent_streams: u32::try_from(given.number("max-concurrent-streams")).unwrap_or(u32::MAX),
         grpc_keepalive_interval: given.span("grpc-keepalive-interval"),
         grpc_keepalive_timeout: given.span("grpc-keepalive-timeout"),
+        quota_backend_bytes: u64::try_from(given.signed("quota-backend-bytes")).ok().filter(|&bytes| bytes > 0),
+        auto_compaction: retention(given)?,
+        initial_corrupt_check: given.bool("experimental-initial-corrupt-check"),
+        corrupt_check_time: Some(corrupt_check).filter(|time| !time.is_zero()),
+        compact_hash_check_time: given.span(compact_check),
+        extensive_metrics: given.text("metrics") == "extensive",
         ..Config::new(&name, data_dir)
     })
+}
+
+/// How much history is kept: a bare number is of hours or of revisions, as the mode says; none of it means that all is.
+fn retention(given: &Given) -> Result<Option<Retention>, ConfigFault> {
+    let text = given.text("auto-compaction-retention");
+    let revisions = given.text("auto-compaction-mode") == "revision";
+    let retention = match (text.parse::<u64>(), Value::parse(Kind::Span, text)) {
+        (Ok(number), _) if revisions => Retention::Revisions(number),
+        (Ok(hours), _) => Retention::Period(Duration::from_secs(hours.saturating_mul(3600))),
+        (_, _) if text.is_empty() => return Ok(None),
+        (_, Ok(Value::Span(nanoseconds))) if !revisions => {
+            Retention::Period(Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0)))
+        }
+        _ if revisions => return rule(format!("--auto-compaction-retention={text} must be a number of revisions, such as 1000")),
+        _ => {
+            return rule(format!(
+                "--auto-compaction-retention={text} must be a number of hours or a span of time, such as 1 or 30m"
+            ));
+        }
+    };
+    let nothing = matches!(retention, Retention::Revisions(0) | Retention::Period(Duration::ZERO));
+    Ok(Some(retention).filter(|_| !nothing))
 }
 
 /// Listeners bind addresses, not names.

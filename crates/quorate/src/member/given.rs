@@ -180,6 +180,14 @@ impl Given {
         self.value(name) == Value::Bool(true)
     }
 
+    /// A number's value, which may be below zero.
+    pub(crate) fn signed(&self, name: &str) -> i64 {
+        match self.value(name) {
+            Value::Signed(number) => number,
+            other => unreachable!("--{name} is a number, not {other:?}"),
+        }
+    }
+
     /// A span's value; below zero counts as zero.
     pub(crate) fn span(&self, name: &str) -> Duration {
         match self.value(name) {

@@ -1,5 +1,6 @@
 //! What a member is told before it starts.
 
+use super::compactor::Retention;
 use etcd::bootstrap::MemberSpec;
 use etcd::url::Url;
 use std::path::PathBuf;
@@ -52,6 +53,18 @@ pub struct Config {
     pub grpc_keepalive_interval: Duration,
     /// How long that sign may take.
     pub grpc_keepalive_timeout: Duration,
+    /// How many bytes of history a member holds before it refuses to store more; `None`: no bound.
+    pub quota_backend_bytes: Option<u64>,
+    /// How much history the leader keeps when it compacts by itself; `None`: it does not.
+    pub auto_compaction: Option<Retention>,
+    /// Do not start if the history here is another than the other members'.
+    pub initial_corrupt_check: bool,
+    /// How often a leader compares the whole history with the other members'; `None`: as often as it costs next to nothing.
+    pub corrupt_check_time: Option<Duration>,
+    /// How often a leader compares the checksums of compactions with the other members'.
+    pub compact_hash_check_time: Duration,
+    /// Count for each RPC how long it took.
+    pub extensive_metrics: bool,
     /// Use a disk that forgets what was not synced when the process ends. For tests only; the binary sets it from
     /// `QUORATE_TEST_DISK=lossy`.
     pub lossy_disk: bool,
@@ -94,6 +107,12 @@ impl Config {
             max_concurrent_streams: u32::MAX,
             grpc_keepalive_interval: Duration::from_secs(2 * 60 * 60),
             grpc_keepalive_timeout: Duration::from_secs(20),
+            quota_backend_bytes: None,
+            auto_compaction: None,
+            initial_corrupt_check: false,
+            corrupt_check_time: None,
+            compact_hash_check_time: Duration::from_secs(60),
+            extensive_metrics: false,
             lossy_disk: false,
         }
     }

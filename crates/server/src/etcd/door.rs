@@ -5,7 +5,7 @@
 
 use super::view::{MembershipView, Soon};
 use consensus::NodeId;
-use keyspace::{Answer, Command, MembersAnswer, Query, Response};
+use keyspace::{Answer, Command, HashKv, KeyspaceError, MembersAnswer, Query, Response};
 use replica::Refusal;
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,6 +32,10 @@ pub(crate) enum What {
     Transfer(Option<NodeId>),
     /// Bring the data file up to what is applied; answered, with nothing, once it is.
     Settle,
+    /// Say when nothing is left here of what compactions made unreadable.
+    Swept,
+    /// The checksum of the history here up to a revision (0: now), as HashKV has it. It may take long; nobody else waits for it.
+    Hash(i64),
 }
 
 /// Why the door gave no answer of the machine's.
@@ -84,6 +88,15 @@ impl Door {
         }
     }
 
+    /// The checksum of the history here up to a revision; 0: now.
+    pub(crate) async fn hash_kv(&self, revision: i64) -> Option<Result<HashKv, KeyspaceError>> {
+        match self.ask(What::Hash(revision)).await {
+            Ok(Ok(Answer::HashKv(hash))) => Some(Ok(hash)),
+            Ok(Err(error)) => Some(Err(error)),
+            _ => None,
+        }
+    }
+
     async fn listed(&self, what: What) -> Option<MembersAnswer> {
         match self.ask(what).await {
             Ok(Ok(Answer::Members(members))) => Some(members),
@@ -110,5 +123,9 @@ impl MembershipView for Door {
 
     fn cluster_version(&self) -> Soon<'_, Option<String>> {
         Box::pin(async { self.machine_status().await?.cluster_version })
+    }
+
+    fn hash_kv(&self, revision: i64) -> Soon<'_, Option<Result<HashKv, KeyspaceError>>> {
+        Box::pin(self.hash_kv(revision))
     }
 }

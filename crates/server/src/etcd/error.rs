@@ -50,6 +50,14 @@ pub enum StartError {
         /// The empty folder.
         folder: String,
     },
+    /// The initial check found that this member holds another history than others.
+    #[error("{id} found data inconsistency with peers: {peers}")]
+    Corrupt {
+        /// This member's id.
+        id: String,
+        /// Who holds something else.
+        peers: String,
+    },
     /// The operating system gave no thread or no runtime.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),

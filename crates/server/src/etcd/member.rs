@@ -10,7 +10,9 @@ use super::assemble::{self, Cluster};
 use super::birth::found;
 use super::clock::{Clock, unforeseen, wall};
 use super::codec::EtcdCodec;
+use super::compactor;
 use super::config::Config;
+use super::corruption::{self, Pace};
 use super::disk::{DataThread, LogThread, Snapshotting};
 use super::door::Door;
 use super::engine::Replica;
@@ -21,6 +23,7 @@ use super::metrics::Metrics;
 use super::peer::http::HttpClient;
 use super::peer::identity::Identity;
 use super::peer::{PeerPort, Shared, Transport};
+use super::quota::{self, Quota};
 use super::replica_task::{Inputs, Outputs, ReplicaTask};
 use super::status::Board;
 use consensus::{NodeId, Role};
@@ -205,6 +208,7 @@ struct Body<D: Disk> {
     door: Door,
     listeners: Listeners,
     threads: Threads,
+    quota: Arc<Quota>,
 }
 
 /// Everything up to the moment from which the member takes part.
@@ -224,22 +228,24 @@ async fn begin<D: Disk>(disk: D, config: &Arc<Config>) -> Result<Body<D>, StartE
     let clock = Clock::new();
     let me = identity.member();
     let metrics = Arc::new(Metrics::new(me));
-    let codec = EtcdCodec::new(me, wall().0, metrics.clone());
-    let disk = OnDisk { log, snapshotting: Snapshotting::new(folder, machine.values().file().clone()), journal, lock };
-    let replica = assemble::replica(config, identity, &recovered, machine, &cluster, codec, unforeseen(), clock);
-    let board = Board::new(replica.status(), replica.machine().revision());
-    let shared = Shared {
+    let shared = Arc::new(Shared {
         identity: Identity::new(me, identity.cluster(), unforeseen(), &cluster.urls_of(me)),
         dial_timeout: config.dial_timeout(),
         client,
-        metrics,
+        metrics: metrics.clone(),
         removed: Notify::new(),
-    };
-    connect(
-        config,
-        Parts { disk, cluster_id: identity.cluster(), replica, cluster, clock, board, shared: Arc::new(shared) },
-        listeners,
-    )
+    });
+    // As in etcd not for a member that has just been founded: it holds nothing yet.
+    if config.initial_corrupt_check && machine.revision() > 1 {
+        let members: Vec<_> = machine.members().cloned().collect();
+        corruption::check_at_start(&machine, &members, &shared, config.request_timeout()).await?;
+    }
+    let codec = EtcdCodec::new(me, wall().0, metrics);
+    let disk = OnDisk { log, snapshotting: Snapshotting::new(folder, machine.values().file().clone()), journal, lock };
+    let replica = assemble::replica(config, identity, &recovered, machine, &cluster, codec, unforeseen(), clock);
+    let board = Board::new(replica.status(), replica.machine().revision());
+    let cluster_id = identity.cluster();
+    connect(config, Parts { disk, cluster_id, replica, cluster, clock, board, shared }, listeners)
 }
 
 /// The parts of a member, each of which knows only itself.
@@ -280,7 +286,9 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
     let snapshotting = Arc::new(snapshotting);
     let lessor = Lessor::new(door.clone(), board.clone(), transport.clone(), config.request_timeout());
     let peer_port = PeerPort::new(transport.clone(), Arc::new(door.clone()), snapshotting.clone(), board.clone(), lessor.clone());
-    let client_port = ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), lessor, metrics.clone());
+    let quota = Arc::new(Quota::new(config.quota_backend_bytes));
+    let client_port =
+        ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), lessor, metrics.clone(), quota.clone());
     listeners.open(peer_port, client_port);
 
     let outputs = Outputs {
@@ -292,10 +300,11 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
         peers: peer_events,
         board: board.clone(),
         metrics,
+        quota: quota.clone(),
     };
     let task = ReplicaTask::new(replica, clock, Inputs { peers, disk, asks }, outputs, config.snapshot_count);
     let threads = vec![log.handle, data.handle];
-    Ok(Body { me, cluster: cluster_id, task, transport, board, door, listeners, threads })
+    Ok(Body { me, cluster: cluster_id, task, transport, board, door, listeners, threads, quota })
 }
 
 impl<D: Disk> Body<D> {
@@ -305,10 +314,20 @@ impl<D: Disk> Body<D> {
         ready: watch::Sender<bool>,
         mut orders: mpsc::UnboundedReceiver<Order>,
     ) -> (Result<(), StopError>, Threads) {
-        let Body { me, cluster, task, transport, board, door, listeners, threads } = self;
+        let Body { me, cluster, task, transport, board, door, listeners, threads, quota } = self;
         info!(member = %me, cluster = format_args!("{cluster:x}"), name = config.name, "started");
         let mut replica = tokio::spawn(task.run());
         tokio::spawn(keep_cluster_version(door.clone(), board.clone(), transport.shared.clone()));
+        tokio::spawn(quota::keep_alarm(door.clone(), quota, me));
+        if let Some(retention) = config.auto_compaction {
+            tokio::spawn(compactor::run(door.clone(), board.clone(), retention));
+        }
+        let pace = Pace {
+            compactions: config.compact_hash_check_time,
+            whole: config.corrupt_check_time,
+            patience: config.request_timeout(),
+        };
+        tokio::spawn(corruption::watch(door.clone(), board.clone(), transport.shared.clone(), pace));
         let announcing = tokio::spawn(announce(door.clone(), me, config.clone(), ready));
         let shared = transport.shared.clone();
         let stopped = tokio::select! {

@@ -42,6 +42,7 @@ pub(crate) struct Metrics {
     write_seconds: Histogram,
     backend_seconds: Histogram,
     log_bytes: Number,
+    hash_seconds: Histogram,
     revision: Number,
     compacted: Number,
     keys: Number,
@@ -94,7 +95,10 @@ impl Metrics {
             "How long commits of the data file take",
             backend_seconds.clone(),
         );
+        let hash_seconds = Histogram::new(exponential_buckets(0.01, 2.0, 15));
+        r.register("etcd_mvcc_hash_rev_duration_seconds", "How long HashKV takes", hash_seconds.clone());
         Metrics {
+            hash_seconds,
             has_leader: gauge(r, "etcd_server_has_leader", "Whether a leader exists"),
             is_leader: gauge(r, "etcd_server_is_leader", "Whether this member is the leader"),
             is_learner: gauge(r, "etcd_server_is_learner", "Whether this member is a learner"),
@@ -189,6 +193,11 @@ impl Metrics {
 
     pub(crate) fn log_synced(&self, took: Duration) {
         self.sync_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A checksum of the history was taken.
+    pub(crate) fn hashed(&self, took: Duration) {
+        self.hash_seconds.observe(took.as_secs_f64());
     }
 
     pub(crate) fn range(&self) {

@@ -14,6 +14,7 @@
 mod body;
 mod dial;
 mod framing;
+pub(crate) mod hash;
 pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod inbox;

@@ -13,7 +13,9 @@ use super::metrics::Metrics;
 use super::peer::Transport;
 use super::peer::inbox::PeerEvent;
 use super::peer::snapshot;
+use super::quota::Quota;
 use super::status::Board;
+use super::sweeper::Sweeper;
 use consensus::{Instant, Link, NodeId, Snapshot, StateMachine};
 use replica::{Answer, Refusal, Token};
 use std::collections::HashMap;
@@ -30,9 +32,6 @@ use tracing::{error, info};
 
 /// At most so many of each kind are taken at a time.
 const BATCH: usize = 1024;
-
-/// So many keys are looked at, in each turn, for what a compaction made unreadable.
-const SWEPT_PER_TURN: usize = 64;
 
 /// How long a peer that could not be sent a snapshot waits for the next attempt.
 const SNAPSHOT_PAUSE: Duration = Duration::from_secs(1);
@@ -58,6 +57,7 @@ pub(crate) struct Outputs<D: Disk> {
     pub(crate) peers: mpsc::UnboundedSender<PeerEvent>,
     pub(crate) board: Board,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) quota: Arc<Quota>,
 }
 
 /// The task.
@@ -70,6 +70,7 @@ pub(crate) struct ReplicaTask<D: Disk> {
     /// Who waits until everything applied is in the data file.
     settling: Vec<oneshot::Sender<Outcome>>,
     kin: Kin,
+    sweeper: Sweeper,
     waiting: HashMap<Token, Waiting>,
     next_token: u64,
     notes: Arc<Semaphore>,
@@ -99,6 +100,7 @@ impl<D: Disk> ReplicaTask<D> {
         outputs: Outputs<D>,
         snapshot_count: u64,
     ) -> ReplicaTask<D> {
+        let sweeper = Sweeper::new(outputs.metrics.clone());
         ReplicaTask {
             behind: Behind::new(replica.machine().applied(), snapshot_count),
             settling: Vec::new(),
@@ -107,6 +109,7 @@ impl<D: Disk> ReplicaTask<D> {
             inputs,
             outputs,
             kin: Kin::default(),
+            sweeper,
             waiting: HashMap::new(),
             next_token: 0,
             notes: Arc::new(Semaphore::new(NOTES_MAX)),
@@ -142,7 +145,8 @@ impl<D: Disk> ReplicaTask<D> {
         let disk = took(self.inputs.disk.poll_recv_many(cx, &mut batch.disk, BATCH));
         let asks = took(self.inputs.asks.poll_recv_many(cx, &mut batch.asks, BATCH));
         batch.timeout = self.timer_at != Instant::NEVER && self.timer.as_mut().poll(cx).is_ready();
-        if peers || disk || asks || batch.timeout { Poll::Ready(()) } else { Poll::Pending }
+        let sweep = self.sweeper.poll(cx);
+        if peers || disk || asks || batch.timeout || sweep { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn set_timer(&mut self) {
@@ -175,7 +179,8 @@ impl<D: Disk> ReplicaTask<D> {
         }
         self.look_for_fault()?;
         self.carry_out()?;
-        self.replica.machine_mut().sweep(SWEPT_PER_TURN);
+        self.sweeper.turn(self.replica.machine_mut());
+        self.look_for_fault()?;
         self.flush();
         self.note_status();
         Ok(())
@@ -221,6 +226,7 @@ impl<D: Disk> ReplicaTask<D> {
                 self.outputs.snapshotting.set_file(machine.values().file().clone());
                 machine.succeed(self.replica.machine());
                 self.handle(Event::Installed { snapshot, machine: *machine });
+                self.sweeper.begin_anew();
             }
             DiskEvent::Failed(stop) => return Err(stop),
         }
@@ -259,21 +265,24 @@ impl<D: Disk> ReplicaTask<D> {
         let (mut writes, mut reads) = (Vec::new(), Vec::new());
         let refusing = is_refusing(self.replica.machine());
         for Ask { what, answer } in asks.drain(..) {
-            if matches!(what, What::Settle) {
-                self.settling.push(answer);
-                continue;
-            }
-            self.next_token += 1;
-            let token = Token(self.next_token);
-            let read = matches!(what, What::Read(_));
-            self.waiting.insert(token, Waiting { answer, read });
             match what {
-                What::Write(_) if refusing => self.answer(token, Answer::Refused(Refusal::TooManyRequests)),
-                What::Write(command) => writes.push((token, command)),
-                What::Read(query) => reads.push((token, query)),
-                What::ReadHere(query) => self.handle(Event::LocalQuery(token, query)),
-                What::Transfer(to) => self.handle(Event::TransferLeadership { token, to }),
-                What::Settle => unreachable!("it was set aside"),
+                What::Write(_) if refusing => {
+                    let token = self.wait(answer, false);
+                    self.answer(token, Answer::Refused(Refusal::TooManyRequests));
+                }
+                What::Write(command) => writes.push((self.wait(answer, false), command)),
+                What::Read(query) => reads.push((self.wait(answer, true), query)),
+                What::ReadHere(query) => {
+                    let token = self.wait(answer, false);
+                    self.handle(Event::LocalQuery(token, query));
+                }
+                What::Transfer(to) => {
+                    let token = self.wait(answer, false);
+                    self.handle(Event::TransferLeadership { token, to });
+                }
+                What::Settle => self.settling.push(answer),
+                What::Swept => self.sweeper.tell_when_swept(answer),
+                What::Hash(revision) => self.sweeper.hash(revision, answer),
             }
         }
         if !writes.is_empty() {
@@ -282,6 +291,13 @@ impl<D: Disk> ReplicaTask<D> {
         if !reads.is_empty() {
             self.handle(Event::Queries(reads));
         }
+    }
+
+    fn wait(&mut self, answer: oneshot::Sender<Outcome>, read: bool) -> Token {
+        self.next_token += 1;
+        let token = Token(self.next_token);
+        self.waiting.insert(token, Waiting { answer, read });
+        token
     }
 
     fn carry_out(&mut self) -> Result<(), StopError> {
@@ -382,6 +398,7 @@ impl<D: Disk> ReplicaTask<D> {
 
     fn note_status(&self) {
         let revision = self.replica.machine().revision();
+        self.outputs.quota.note(self.replica.machine().bytes());
         if self.outputs.board.note(self.replica.status(), revision) {
             self.outputs.metrics.leader_changed();
         }

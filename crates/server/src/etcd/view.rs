@@ -1,6 +1,6 @@
 //! What the ports may ask of the member behind them, whatever its disk.
 
-use keyspace::MembersAnswer;
+use keyspace::{HashKv, KeyspaceError, MembersAnswer};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -17,4 +17,7 @@ pub(crate) trait MembershipView: Send + Sync {
 
     /// The version that all members speak, once it is agreed.
     fn cluster_version(&self) -> Soon<'_, Option<String>>;
+
+    /// The checksum of the history here up to a revision; 0: now. `None` if the member is stopping or busy with others.
+    fn hash_kv(&self, revision: i64) -> Soon<'_, Option<Result<HashKv, KeyspaceError>>>;
 }

@@ -96,3 +96,36 @@ fn a_member_that_listens_everywhere_advertises_an_address_of_this_machine() {
         assert_eq!(warnings.len(), 1);
     }
 }
+
+#[test]
+fn history_is_kept_for_hours_for_a_span_or_for_revisions() {
+    let hour = Duration::from_secs(3600);
+    for (line, kept) in [
+        ("", None),
+        ("--auto-compaction-retention=0", None),
+        ("--auto-compaction-retention=2", Some(Retention::Period(2 * hour))),
+        ("--auto-compaction-retention=90m", Some(Retention::Period(hour * 3 / 2))),
+        ("--auto-compaction-mode=revision --auto-compaction-retention=1000", Some(Retention::Revisions(1000))),
+        ("--auto-compaction-mode=revision", None),
+    ] {
+        assert_eq!(built(line).auto_compaction, kept, "{line}");
+    }
+    assert!(refused("--auto-compaction-retention=soon").contains("number of hours or a span"));
+    assert!(refused("--auto-compaction-mode=revision --auto-compaction-retention=1h").contains("number of revisions"));
+}
+
+#[test]
+fn there_is_no_quota_unless_one_is_given() {
+    assert_eq!(built("").quota_backend_bytes, None);
+    assert_eq!(built("--quota-backend-bytes=-1").quota_backend_bytes, None);
+    assert_eq!(built("--quota-backend-bytes=8589934592").quota_backend_bytes, Some(8_589_934_592));
+}
+
+#[test]
+fn the_newer_name_of_a_check_outranks_the_older() {
+    let both = built("--experimental-corrupt-check-time=1h --corrupt-check-time=2h");
+    assert_eq!(both.corrupt_check_time, Some(Duration::from_secs(7200)));
+    assert_eq!(built("--experimental-corrupt-check-time=1h").corrupt_check_time, Some(Duration::from_secs(3600)));
+    assert_eq!(built("").corrupt_check_time, None);
+    assert!(refused("--experimental-compact-hash-check-time=0").contains("must be >0"));
+}

@@ -28,8 +28,7 @@ pub(super) const FLAGS: &[Flag] = &[
     )
     .warned("log rotation is not built; the log goes to one file"),
     flag("enable-pprof", Kind::Bool, "false", "Serve Go's profiles.").warned("there is no Go runtime here to profile"),
-    flag("metrics", Kind::OneOf(&["basic", "extensive"]), "basic", "Whether gRPC's histograms are among the metrics.")
-        .warned("the basic metrics are served"),
+    flag("metrics", Kind::OneOf(&["basic", "extensive"]), "basic", "Whether gRPC's histograms are among the metrics."),
     flag("enable-distributed-tracing", Kind::Bool, "false", "Send traces by OpenTelemetry.").new_in_36().warned(TRACING),
     tracing("distributed-tracing-address", Kind::Text, "localhost:4317").new_in_36(),
     tracing("distributed-tracing-service-name", Kind::Text, "etcd").new_in_36(),

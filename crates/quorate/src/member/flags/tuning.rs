@@ -5,10 +5,7 @@ use super::{Flag, Kind, flag};
 const NO_BBOLT: &str = "it tunes bbolt, and there is no bbolt here";
 const KEEPALIVE: &str = "gRPC's own settings are used here; connections that die are noticed all the same";
 const SOCKET: &str = "listeners bind an address for themselves alone, and rebind one in TIME_WAIT as they are";
-const NO_COMPACTION: &str = "history is compacted only when a client asks for it, which may take memory but loses nothing";
 const COMPACTION_STEPS: &str = "a compaction takes its own small steps between other work";
-const CORRUPTION: &str =
-    "hashes are not compared between members yet; every record of the log is checked against its own checksum";
 const NO_LEASES: &str = "leases are not built yet, and granting one is refused";
 const NO_WATCHES: &str = "watches are not built yet, and opening one is refused";
 const NO_DEFRAG: &str = "space is reused as it becomes free; there is nothing to defragment";
@@ -19,8 +16,7 @@ const fn old(name: &'static str, kind: Kind, default: &'static str, why: &'stati
 }
 
 pub(super) const FLAGS: &[Flag] = &[
-    flag("quota-backend-bytes", Kind::Signed, "0", "The size of the data at which writes are refused.")
-        .warned("no quota is kept, so writes are not refused for the size of the data"),
+    flag("quota-backend-bytes", Kind::Signed, "0", "The bytes of history at which writes are refused; 0 or less: never."),
     flag("max-txn-ops", Kind::Number(u32::MAX as u64), "128", "How many operations a transaction may have on one level."),
     flag("max-request-bytes", Kind::Number(u32::MAX as u64), "1572864", "How large a client's request may be."),
     flag(
@@ -29,9 +25,8 @@ pub(super) const FLAGS: &[Flag] = &[
         "4294967295",
         "How many streams a client may have open on a connection.",
     ),
-    flag("auto-compaction-mode", Kind::OneOf(&["periodic", "revision"]), "periodic", "What auto-compaction-retention counts.")
-        .warned(NO_COMPACTION),
-    flag("auto-compaction-retention", Kind::Text, "0", "How much history is kept.").warned(NO_COMPACTION),
+    flag("auto-compaction-mode", Kind::OneOf(&["periodic", "revision"]), "periodic", "What auto-compaction-retention counts."),
+    flag("auto-compaction-retention", Kind::Text, "0", "How much history is kept: hours, a span, or revisions; 0: all."),
     flag("backend-batch-interval", Kind::Span, "0s", "The longest time between commits of the data file.").warned(NO_BBOLT),
     flag("backend-batch-limit", Kind::Signed, "0", "The most operations between commits of the data file.").warned(NO_BBOLT),
     flag("backend-bbolt-freelist-type", Kind::Text, "", "How bbolt keeps its free pages.").warned(NO_BBOLT),
@@ -57,10 +52,8 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("feature-gates", Kind::Words, "", "Features of etcd 3.6, name=true or name=false.")
         .new_in_36()
         .warned("none of etcd's gated features is built"),
-    flag("corrupt-check-time", Kind::Span, "0s", "How often members' hashes are compared.").new_in_36().warned(CORRUPTION),
-    flag("compact-hash-check-time", Kind::Span, "1m0s", "How often hashes of compactions are compared.")
-        .new_in_36()
-        .warned(CORRUPTION),
+    flag("corrupt-check-time", Kind::Span, "0s", "How often members' whole histories are compared; 0: now and then.").new_in_36(),
+    flag("compact-hash-check-time", Kind::Span, "1m0s", "How often hashes of compactions are compared.").new_in_36(),
     flag("compaction-batch-limit", Kind::Signed, "0", "Revisions that one step of a compaction deletes.")
         .new_in_36()
         .warned(COMPACTION_STEPS),
@@ -89,10 +82,10 @@ pub(super) const FLAGS: &[Flag] = &[
     )
     .new_in_36(),
     flag("downgrade-check-time", Kind::Span, "5s", "How often a downgrade is looked after.").new_in_36().warned(NO_DOWNGRADE),
-    old("experimental-initial-corrupt-check", Kind::Bool, "false", CORRUPTION),
-    old("experimental-corrupt-check-time", Kind::Span, "0s", CORRUPTION),
-    old("experimental-compact-hash-check-enabled", Kind::Bool, "false", CORRUPTION),
-    old("experimental-compact-hash-check-time", Kind::Span, "1m0s", CORRUPTION),
+    flag("experimental-initial-corrupt-check", Kind::Bool, "false", "Compare the history with other members' before serving."),
+    flag("experimental-corrupt-check-time", Kind::Span, "0s", "See the flag of the same name without experimental."),
+    flag("experimental-compact-hash-check-enabled", Kind::Bool, "false", "Compare hashes of compactions. Here they always are."),
+    flag("experimental-compact-hash-check-time", Kind::Span, "1m0s", "See the flag of the same name without experimental."),
     old("experimental-enable-lease-checkpoint", Kind::Bool, "false", NO_LEASES),
     old("experimental-enable-lease-checkpoint-persist", Kind::Bool, "false", NO_LEASES),
     old("experimental-compaction-batch-limit", Kind::Signed, "0", COMPACTION_STEPS),

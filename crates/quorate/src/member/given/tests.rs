@@ -92,7 +92,7 @@ fn what_is_not_built_is_refused_where_ignoring_it_could_do_harm() {
 
 #[test]
 fn what_is_not_built_and_harmless_warns_once_and_says_why() {
-    let given = from("--enable-pprof --quota-backend-bytes 8589934592 --logger=zap", &[]).expect("valid");
+    let given = from("--enable-pprof --backend-batch-limit 8589934592 --logger=zap", &[]).expect("valid");
     assert_eq!(given.warnings.len(), 2, "{:?}", given.warnings);
     assert!(given.warnings.iter().all(|warning| warning.contains("has no effect: ")));
 }

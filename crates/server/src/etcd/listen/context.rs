@@ -4,6 +4,7 @@ use super::super::config::Config;
 use super::super::door::{Door, NoAnswer, What};
 use super::super::lessor::Lessor;
 use super::super::metrics::Metrics;
+use super::super::quota::{self, Quota};
 use super::super::status::Board;
 use super::metered::Meter;
 use consensus::{NodeId, Role};
@@ -25,6 +26,7 @@ pub(crate) struct ClientPort {
     pub(super) lessor: Lessor,
     pub(super) metrics: Arc<Metrics>,
     pub(super) meter: Meter,
+    quota: Arc<Quota>,
 }
 
 /// What a request asks for, as far as that decides who may answer it.
@@ -45,8 +47,18 @@ impl ClientPort {
         board: Board,
         lessor: Lessor,
         metrics: Arc<Metrics>,
+        quota: Arc<Quota>,
     ) -> ClientPort {
-        ClientPort { config, me, cluster, door, board, lessor, metrics, meter: Meter::default() }
+        ClientPort { config, me, cluster, door, board, lessor, metrics, meter: Meter::default(), quota }
+    }
+
+    /// Whether there is room for so many bytes more; if not, the alarm is raised, too (etcd: quotaAlarmer).
+    pub(super) async fn afford(&self, bytes: u64) -> Result<(), Status> {
+        if self.quota.affords(bytes) {
+            return Ok(());
+        }
+        quota::raise(&self.door, self.me).await;
+        Err(refused(KeyspaceError::NoSpace))
     }
 
     /// Whether this member may answer a request with this metadata (etcd's unary interceptor).

@@ -1,7 +1,8 @@
 //! etcdserverpb.KV.
 
 use super::super::door::What;
-use super::context::{ClientPort, Need, known, mixed_up, refused};
+use super::super::quota;
+use super::context::{ClientPort, Need, known, mixed_up, no_answer, refused};
 use super::metered::{is_large, is_large_txn};
 use etcd::error::Known;
 use etcd::kv;
@@ -14,7 +15,7 @@ use keyspace::{
 use prost::Message;
 use prost::encoding::encoded_len_varint;
 use std::sync::Arc;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// Keys and values.
 #[derive(Clone)]
@@ -41,6 +42,7 @@ impl Kv for KvService {
         port.admit(request.metadata(), Need::Voter)?;
         let size = request.get_ref().encoded_len();
         let request = PutRequest::from(request.into_inner());
+        port.afford(quota::of_put(&request)).await?;
         check_put(&request).map_err(refused)?;
         self.check_size(size)?;
         match port.ask(What::Write(Command::Put(request))).await? {
@@ -67,6 +69,7 @@ impl Kv for KvService {
         port.admit(request.metadata(), Need::Voter)?;
         let size = request.get_ref().encoded_len();
         let request = TxnRequest::from(request.into_inner());
+        port.afford(quota::of_txn(&request)).await?;
         check_txn(&request, port.config.max_txn_ops).map_err(refused)?;
         let turn = port.meter.turn(is_large_txn(&request)).await?;
         // What only reads needs no place in the log.
@@ -87,7 +90,13 @@ impl Kv for KvService {
         let port = &self.0;
         port.admit(request.metadata(), Need::Voter)?;
         let request = CompactRequest::from(request.into_inner());
-        match port.ask(What::Write(Command::Compact(request))).await? {
+        let physical = request.physical;
+        let answer = port.ask(What::Write(Command::Compact(request))).await;
+        // As in etcd, also if it had been compacted before: what is left of that is waited for.
+        if physical && answer.as_ref().err().is_none_or(|status| status.code() == Code::OutOfRange) {
+            port.door.ask(What::Swept).await.map_err(|why| no_answer(why, false))?.map_err(refused)?;
+        }
+        match answer? {
             Answer::Compact { revision } => Ok(Response::new(kv::compaction_response(port.header(), revision))),
             other => Err(mixed_up(&other)),
         }

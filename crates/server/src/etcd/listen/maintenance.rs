@@ -9,6 +9,7 @@ use etcd::pb::etcdserverpb::maintenance_server::Maintenance;
 use etcd::version::SERVER;
 use keyspace::{Alarm, AlarmAction, AlarmKind, AlarmRequest, Answer, Command, Query};
 use std::sync::Arc;
+use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 /// Maintenance.
@@ -59,7 +60,7 @@ impl Maintenance for MaintenanceService {
         let port = &self.0;
         port.admit(request.metadata(), Need::Voter)?;
         let revision = request.get_ref().revision;
-        let Answer::HashKv(answer) = port.read(Query::HashKv { revision }, true).await? else {
+        let Answer::HashKv(answer) = port.ask(What::Hash(revision)).await? else {
             return Err(mixed_up(&Answer::Done));
         };
         Ok(Response::new(pb::HashKvResponse {
@@ -68,6 +69,26 @@ impl Maintenance for MaintenanceService {
             compact_revision: answer.compact_revision,
             ..pb::HashKvResponse::default()
         }))
+    }
+
+    /// Answers at once: space that becomes free is used again by itself.
+    async fn defragment(&self, request: Request<pb::DefragmentRequest>) -> Result<Response<pb::DefragmentResponse>, Status> {
+        self.0.admit(request.metadata(), Need::Voter)?;
+        Ok(Response::new(pb::DefragmentResponse::default()))
+    }
+
+    async fn hash(&self, _: Request<pb::HashRequest>) -> Result<Response<pb::HashResponse>, Status> {
+        Err(Status::unimplemented(
+            "Quorate does not serve Maintenance.Hash: it is a checksum of bbolt's buckets, among them the one with the members, of which \
+             etcd 3.5 keeps whatever was written first; HashKV (etcdctl endpoint hashkv) compares members",
+        ))
+    }
+
+    async fn snapshot(&self, _: Request<pb::SnapshotRequest>) -> Result<Response<BoxStream<pb::SnapshotResponse>>, Status> {
+        Err(Status::unimplemented(
+            "Quorate does not serve Maintenance.Snapshot: a snapshot is a bbolt file, which Quorate does not write; docs/operators.md \
+             says how to back up",
+        ))
     }
 
     async fn move_leader(&self, request: Request<pb::MoveLeaderRequest>) -> Result<Response<pb::MoveLeaderResponse>, Status> {

@@ -13,13 +13,14 @@ use super::super::view::MembershipView;
 use super::identity::incarnation;
 use super::stream::StreamBody;
 use super::watchdog::{Verdict, Watched};
-use super::{Transport, body, lease, snapshot};
+use super::{Transport, body, hash, lease, snapshot};
 use bytes::Bytes;
 use consensus::NodeId;
 use etcd::bootstrap::FIRST_TERM;
 use etcd::json::{self, Member, Probe, Versions};
 use etcd::peer::http::{
-    LEASES, LEASES_INTERNAL, MEMBERS, PROBING, PROTOBUF, RAFT, RAFT_TO, Refusal, SNAPSHOT, Stream, TAKEN, VERSION,
+    CLUSTER_ID, HASH_KV, LEASES, LEASES_INTERNAL, MEMBERS, PROBING, PROTOBUF, RAFT, RAFT_TO, Refusal, SNAPSHOT, Stream, TAKEN,
+    VERSION,
 };
 use etcd::peer::{Received, message};
 use etcd::version::{SERVER, UNDECIDED};
@@ -146,8 +147,9 @@ async fn answer(request: Request<Incoming>, port: &PeerPort, verdict: Verdict) -
         (LEASES | LEASES_INTERNAL, &Method::POST) => about_lease(request, port).await,
         (MEMBERS, &Method::GET) => identified(port, false, members(port).await),
         (VERSION, &Method::GET) => in_json(version(port).await),
+        (HASH_KV, &Method::GET) => hash_kv(request, port).await,
         (RAFT | SNAPSHOT | LEASES | LEASES_INTERNAL, _) => wrong_method("POST"),
-        (MEMBERS | VERSION, _) => wrong_method("GET"),
+        (MEMBERS | VERSION | HASH_KV, _) => wrong_method("GET"),
         _ if path.starts_with("/raft/stream/") => match *method {
             Method::GET => {
                 let answer = stream(&request, port, verdict).await;
@@ -259,6 +261,27 @@ async fn members(port: &PeerPort) -> Answer {
             in_json(json::to_string(&members) + "\n")
         }
         None => text(StatusCode::SERVICE_UNAVAILABLE, "etcdserver: no leader\n".to_owned()),
+    }
+}
+
+/// The checksum of the history here, by which members compare themselves.
+async fn hash_kv(request: Request<Incoming>, port: &PeerPort) -> Answer {
+    let identity = &port.transport.shared.identity;
+    // Whoever does not say which cluster it means may be anybody: an operator with curl.
+    let said = request.headers().get(CLUSTER_ID).map(|id| id.to_str().unwrap_or(""));
+    if said.is_some_and(|id| !id.is_empty() && id != format!("{:x}", identity.cluster)) {
+        return refuse(Refusal::ClusterIdMismatch);
+    }
+    let Some(body) = body::whole(request.into_body(), &port.unread).await else {
+        return text(StatusCode::BAD_REQUEST, "error reading body\n".to_owned());
+    };
+    let Some(revision) = hash::asked(&body) else {
+        return text(StatusCode::BAD_REQUEST, "error unmarshalling request\n".to_owned());
+    };
+    match port.membership.hash_kv(revision).await {
+        Some(Ok(hash)) => identified(port, false, in_json(hash::answer(&hash))),
+        Some(Err(error)) => text(StatusCode::BAD_REQUEST, format!("{}\n", hash::words(&error))),
+        None => text(StatusCode::SERVICE_UNAVAILABLE, "etcdserver: too many requests\n".to_owned()),
     }
 }
 
