@@ -7,7 +7,7 @@
 //!   target/peers/etcd-3.5.16/etcd        target/peers/etcdctl-3.5.16/etcdctl        target/peers/etcdctl-3.4.23/etcdctl
 //!   target/peers/zookeeper-3.9.3/        target/peers/zookeeper-3.8.0/              target/peers/curator-5.7.1/
 //!   target/peers/java/                   target/peers/kazoo/                   target/peers/python-etcd3/
-//!   target/peers/python-aetcd/           target/peers/node-etcd3/
+//!   target/peers/python-aetcd/           target/peers/node-etcd3/                 target/peers/prometheus-2.42.0/
 //! ```
 //!
 //! with an apt state of their own, so that the system's lists stay as they are. Folders of Java programs hold a file `classpath`:
@@ -19,6 +19,7 @@ mod client;
 mod etcd;
 mod java;
 mod node;
+mod prometheus;
 mod python;
 mod sources;
 mod zookeeper;
@@ -32,8 +33,8 @@ type Fetcher = fn() -> Result<(), String>;
 
 /// Fetches what is missing. What can be fetched is, even if the rest cannot.
 pub(crate) fn fetch() -> Result<(), String> {
-    let all: [Fetcher; 7] =
-        [etcd::fetch, zookeeper::fetch, java::fetch, java::build, python::fetch, node::fetch, client::build];
+    let all: [Fetcher; 8] =
+        [etcd::fetch, prometheus::fetch, zookeeper::fetch, java::fetch, java::build, python::fetch, node::fetch, client::build];
     let failed: Vec<String> = all.iter().filter_map(|fetcher| fetcher().err()).collect();
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }

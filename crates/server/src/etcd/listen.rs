@@ -18,6 +18,7 @@ mod leaderless;
 mod lease;
 mod maintenance;
 mod metered;
+mod rpcs;
 mod unbuilt;
 
 pub(crate) use context::ClientPort;

@@ -287,6 +287,9 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
     let lessor = Lessor::new(door.clone(), board.clone(), transport.clone(), config.request_timeout());
     let peer_port = PeerPort::new(transport.clone(), Arc::new(door.clone()), snapshotting.clone(), board.clone(), lessor.clone());
     let quota = Arc::new(Quota::new(config.quota_backend_bytes));
+    if let Some(bytes) = config.quota_backend_bytes {
+        metrics.quota(bytes);
+    }
     let client_port =
         ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), lessor, metrics.clone(), quota.clone());
     listeners.open(peer_port, client_port);

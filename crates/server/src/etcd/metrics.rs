@@ -1,10 +1,13 @@
 //! `/metrics`, under etcd's names.
 //!
-//! Only what is measured is shown: a family of etcd's that has nothing to say here (bbolt's, the v2 store's) is absent, not zero.
+//! Only what is measured is shown: a family of etcd's that has nothing to say here (bbolt's, the v2 store's) is absent, not zero. So is
+//! the quota while there is none, since etcd's alerts divide by it. All that etcd's own alert rules and dashboard use is there.
 //! Families that etcd calls `…_total` although they are gauges stay gauges, and its counters without `_total` are gauges here,
 //! because the library writes the suffix on every counter.
 
+mod classic;
 mod leases;
+mod process;
 
 use super::status::Status;
 use consensus::{NodeId, Role};
@@ -23,6 +26,14 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 type Number = Gauge<u64, AtomicU64>;
+
+/// The labels of a metric that is there or not, and has none.
+type NoLabels = Vec<(String, String)>;
+
+/// The buckets of an RPC's time: Prometheus's own (prometheus.DefBuckets).
+const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// What takes longer to apply is slow (etcd: warning-apply-duration).
+const SLOW_APPLY: Duration = Duration::from_millis(100);
 
 /// Everything that one member counts.
 pub(crate) struct Metrics {
@@ -58,7 +69,14 @@ pub(crate) struct Metrics {
     healthchecks: Family<CheckResult, Counter>,
     leases: LeaseMetrics,
     client_requests: Family<ClientRequest, Counter>,
-    rpcs_started: Family<Rpc, Counter>,
+    rpcs_started: Family<RpcName, Counter>,
+    rpc_seconds: Family<RpcName, Histogram, fn() -> Histogram>,
+    grpc_received: Counter,
+    grpc_sent: Counter,
+    quota: Family<NoLabels, Number>,
+    slow_applies: Counter,
+    slow_read_indexes: Counter,
+    round_trips: Family<PeerLabel<To>, Histogram, fn() -> Histogram>,
     rpcs_handled: Family<RpcResult, Counter>,
     active_peers: Family<Pair, Number>,
     disconnected_peers: Family<Pair, Counter>,
@@ -97,8 +115,21 @@ impl Metrics {
         );
         let hash_seconds = Histogram::new(exponential_buckets(0.01, 2.0, 15));
         r.register("etcd_mvcc_hash_rev_duration_seconds", "How long HashKV takes", hash_seconds.clone());
+        let rpc_seconds = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        r.register("grpc_server_handling_seconds", "How long RPCs take", rpc_seconds.clone());
+        let round_trips =
+            Family::new_with_constructor((|| Histogram::new(exponential_buckets(0.0001, 2.0, 16))) as fn() -> Histogram);
+        r.register("etcd_network_peer_round_trip_time_seconds", "How long a question to a peer takes", round_trips.clone());
+        r.register_collector(Box::new(process::Process));
         Metrics {
             hash_seconds,
+            rpc_seconds,
+            round_trips,
+            grpc_received: gauge(r, "etcd_network_client_grpc_received_bytes", "Bytes of clients' requests"),
+            grpc_sent: gauge(r, "etcd_network_client_grpc_sent_bytes", "Bytes of answers to clients"),
+            quota: gauge(r, "etcd_server_quota_backend_bytes", "Bytes of history at which writes are refused"),
+            slow_applies: gauge(r, "etcd_server_slow_apply", "Batches of entries that took more than 100 ms to apply"),
+            slow_read_indexes: gauge(r, "etcd_server_slow_read_indexes", "Linearizable reads that were not confirmed in time"),
             has_leader: gauge(r, "etcd_server_has_leader", "Whether a leader exists"),
             is_leader: gauge(r, "etcd_server_is_leader", "Whether this member is the leader"),
             is_learner: gauge(r, "etcd_server_is_learner", "Whether this member is a learner"),
@@ -143,8 +174,8 @@ impl Metrics {
         }
     }
 
-    /// The text of `/metrics`. What only a look at the member tells is noted first.
-    pub(crate) fn text(&self, status: &Status, machine: &keyspace::Status) -> String {
+    /// The text of `/metrics`, in OpenMetrics or in the older format. What only a look at the member tells is noted first.
+    pub(crate) fn text(&self, status: &Status, machine: &keyspace::Status, open: bool) -> String {
         self.has_leader.set(status.leader.is_some().into());
         self.is_leader.set((status.role == Role::Leader).into());
         self.is_learner.set(matches!(status.role, Role::Learner { .. }).into());
@@ -162,7 +193,7 @@ impl Metrics {
         }
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes everything");
-        text
+        if open { text } else { classic::classic(&text) }
     }
 
     /// What happened to leases.
@@ -178,8 +209,29 @@ impl Metrics {
         self.proposals_failed.inc();
     }
 
-    pub(crate) fn read_failed(&self) {
+    /// A linearizable read was refused; `slow`: because nobody confirmed it in time.
+    pub(crate) fn read_failed(&self, slow: bool) {
         self.read_indexes_failed.inc();
+        if slow {
+            self.slow_read_indexes.inc();
+        }
+    }
+
+    /// A batch of entries was applied.
+    pub(crate) fn applied(&self, took: Duration) {
+        if took > SLOW_APPLY {
+            self.slow_applies.inc();
+        }
+    }
+
+    /// There is a quota.
+    pub(crate) fn quota(&self, bytes: u64) {
+        self.quota.get_or_create(&NoLabels::new()).set(bytes);
+    }
+
+    /// A peer answered a question.
+    pub(crate) fn round_trip(&self, to: NodeId, took: Duration) {
+        self.round_trips.get_or_create(&PeerLabel::new(to)).observe(took.as_secs_f64());
     }
 
     pub(crate) fn log_written(&self, bytes: u64, took: Duration) {
@@ -238,12 +290,30 @@ impl Metrics {
         self.client_requests.get_or_create(&ClientRequest { r#type: kind, client_api_version }).inc();
     }
 
-    pub(crate) fn rpc_started(&self, grpc_service: &'static str, grpc_method: &'static str) {
-        self.rpcs_started.get_or_create(&Rpc { grpc_method, grpc_service, grpc_type: "unary" }).inc();
+    /// Shows an RPC from the first moment on, with zeros: a dashboard subtracts those that ended from those that began.
+    pub(crate) fn know_rpc(&self, name: RpcName) {
+        drop(self.rpcs_started.get_or_create(&name));
+        drop(self.rpcs_handled.get_or_create(&name.with("OK")));
     }
 
-    pub(crate) fn rpc_handled(&self, grpc_service: &'static str, grpc_method: &'static str, grpc_code: &'static str) {
-        self.rpcs_handled.get_or_create(&RpcResult { grpc_code, grpc_method, grpc_service, grpc_type: "unary" }).inc();
+    pub(crate) fn rpc_started(&self, name: RpcName) {
+        self.rpcs_started.get_or_create(&name).inc();
+    }
+
+    /// An RPC ended, with this code; how long it took, if that is wanted.
+    pub(crate) fn rpc_handled(&self, name: RpcName, grpc_code: &'static str, took: Option<Duration>) {
+        self.rpcs_handled.get_or_create(&name.with(grpc_code)).inc();
+        if let Some(took) = took {
+            self.rpc_seconds.get_or_create(&name).observe(took.as_secs_f64());
+        }
+    }
+
+    pub(crate) fn grpc_received_bytes(&self) -> &Counter {
+        &self.grpc_received
+    }
+
+    pub(crate) fn grpc_sent_bytes(&self) -> &Counter {
+        &self.grpc_sent
     }
 
     pub(crate) fn peer_connected(&self, me: NodeId, peer: NodeId) {
@@ -370,11 +440,25 @@ struct ClientRequest {
     client_api_version: String,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct Rpc {
-    grpc_method: &'static str,
-    grpc_service: &'static str,
-    grpc_type: &'static str,
+/// An RPC, as go-grpc-prometheus labels it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub(crate) struct RpcName {
+    pub(crate) grpc_method: &'static str,
+    pub(crate) grpc_service: &'static str,
+    /// unary, server_stream or bidi_stream.
+    pub(crate) grpc_type: &'static str,
+}
+
+impl RpcName {
+    /// Whether a client may send several requests.
+    pub(crate) fn is_stream(self) -> bool {
+        self.grpc_type == "bidi_stream"
+    }
+
+    fn with(self, grpc_code: &'static str) -> RpcResult {
+        let RpcName { grpc_method, grpc_service, grpc_type } = self;
+        RpcResult { grpc_code, grpc_method, grpc_service, grpc_type }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]

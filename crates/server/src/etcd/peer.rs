@@ -23,6 +23,7 @@ mod link;
 mod listen;
 mod outbox;
 mod post;
+mod probe;
 pub(crate) mod snapshot;
 mod stream;
 mod watchdog;
@@ -134,6 +135,7 @@ impl Transport {
 fn start_peer(shared: &Arc<Shared>, id: NodeId, urls: Vec<Url>, events: &mpsc::UnboundedSender<PeerEvent>) -> Arc<Peer> {
     let link = Link::new(id, urls.clone(), shared.dial_timeout, Inbox::new(events.clone()));
     let posts = Posts::start(shared.clone(), id, urls.clone());
+    tokio::spawn(probe::keep_probing(shared.clone(), id, urls.clone()));
     let peer = Arc::new(Peer { id, urls, link, appends: Arc::default(), messages: Arc::default(), posts });
     for kind in Stream::ALL {
         tokio::spawn(dial::keep_reading(shared.clone(), peer.clone(), kind));

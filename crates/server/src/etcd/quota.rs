@@ -13,7 +13,6 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 /// What a lease counts as (etcd: leaseOverhead).
-#[allow(dead_code, reason = "for the lease service, which asks Quota::affords before it grants")]
 pub(crate) const LEASE_BYTES: u64 = 64;
 /// What a key counts beside its own bytes (etcd: kvOverhead).
 const KEY_BYTES: u64 = 256;

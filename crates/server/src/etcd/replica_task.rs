@@ -161,6 +161,7 @@ impl<D: Disk> ReplicaTask<D> {
     }
 
     fn take(&mut self, batch: &mut Batch<D>) -> Result<(), StopError> {
+        let (began, applied) = (self.clock.now(), self.replica.status().applied);
         // What the disk says first: it releases what was withheld. What peers say before what clients want: it may decide where
         // that goes.
         for event in batch.disk.drain(..) {
@@ -176,6 +177,9 @@ impl<D: Disk> ReplicaTask<D> {
             if self.replica.deadline() <= self.clock.now() {
                 self.handle(Event::Timeout);
             }
+        }
+        if self.replica.status().applied != applied {
+            self.outputs.metrics.applied(self.clock.now().since(began));
         }
         self.look_for_fault()?;
         self.carry_out()?;
@@ -353,7 +357,8 @@ impl<D: Disk> ReplicaTask<D> {
     fn answer(&mut self, token: Token, answer: Outcome) {
         let Some(waiting) = self.waiting.remove(&token) else { return };
         if matches!(answer, Answer::Refused(_)) {
-            if waiting.read { self.outputs.metrics.read_failed() } else { self.outputs.metrics.proposal_failed() }
+            let slow = matches!(answer, Answer::Refused(Refusal::TimedOut | Refusal::ConnectionLost));
+            if waiting.read { self.outputs.metrics.read_failed(slow) } else { self.outputs.metrics.proposal_failed() }
         }
         // A client that has gone away needs no answer.
         let _ = waiting.answer.send(answer);

@@ -9,10 +9,9 @@
 //! ```
 
 use super::door::Outcome;
-use super::engine::Machine;
 use super::metrics::Metrics;
 use consensus::StateMachine;
-use keyspace::{Answer, Hashing, Response};
+use keyspace::{Answer, Hashing, Keyspace, Response, Values};
 use replica::Refusal;
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -88,7 +87,7 @@ impl Sweeper {
     }
 
     /// Takes a turn, if there is something to do and it is no pause.
-    pub(crate) fn turn(&mut self, machine: &mut Machine) {
+    pub(crate) fn turn<V: Values>(&mut self, machine: &mut Keyspace<V>) {
         if self.pausing {
             return;
         }
@@ -113,12 +112,12 @@ impl Sweeper {
     }
 
     /// Does a little of each; false if nothing can be done now.
-    fn step(&mut self, machine: &mut Machine) -> bool {
+    fn step<V: Values>(&mut self, machine: &mut Keyspace<V>) -> bool {
         let swept = !machine.is_sweep_held() && machine.sweep(STEP);
         self.hash_on(machine) || swept
     }
 
-    fn hash_on(&mut self, machine: &mut Machine) -> bool {
+    fn hash_on<V: Values>(&mut self, machine: &mut Keyspace<V>) -> bool {
         let Some(wanted) = self.hashes.front_mut() else { return false };
         if let Some(response) = wanted.step(machine) {
             let Wanted { hashing, began, answer, .. } = self.hashes.pop_front().expect("it was there a moment ago");
@@ -136,7 +135,7 @@ impl Sweeper {
 
 impl Wanted {
     /// Goes on; returns the answer when it is there, or when nobody waits for it any more.
-    fn step(&mut self, machine: &mut Machine) -> Option<Response> {
+    fn step<V: Values>(&mut self, machine: &mut Keyspace<V>) -> Option<Response> {
         if self.answer.is_closed() {
             return Some(Ok(Answer::Done));
         }

@@ -7,6 +7,7 @@ use super::kv::KvService;
 use super::lease::LeaseService;
 use super::maintenance::MaintenanceService;
 use super::metered::weigh;
+use super::rpcs::{self, Call};
 use super::unbuilt::Unbuilt;
 use bytes::Bytes;
 use etcd::pb::etcdserverpb::auth_server::AuthServer;
@@ -35,24 +36,6 @@ const OVERHEAD: usize = 512 << 10;
 /// The longest request about a lease that is read.
 const LEASE_BYTES_MAX: usize = 4 << 10;
 
-/// The methods that are built, by path: what metrics call them.
-const METHODS: [(&str, &str, &str); 14] = [
-    ("/etcdserverpb.KV/Range", "etcdserverpb.KV", "Range"),
-    ("/etcdserverpb.KV/Put", "etcdserverpb.KV", "Put"),
-    ("/etcdserverpb.KV/DeleteRange", "etcdserverpb.KV", "DeleteRange"),
-    ("/etcdserverpb.KV/Txn", "etcdserverpb.KV", "Txn"),
-    ("/etcdserverpb.KV/Compact", "etcdserverpb.KV", "Compact"),
-    ("/etcdserverpb.Lease/LeaseGrant", "etcdserverpb.Lease", "LeaseGrant"),
-    ("/etcdserverpb.Lease/LeaseRevoke", "etcdserverpb.Lease", "LeaseRevoke"),
-    ("/etcdserverpb.Lease/LeaseTimeToLive", "etcdserverpb.Lease", "LeaseTimeToLive"),
-    ("/etcdserverpb.Lease/LeaseLeases", "etcdserverpb.Lease", "LeaseLeases"),
-    ("/etcdserverpb.Cluster/MemberList", "etcdserverpb.Cluster", "MemberList"),
-    ("/etcdserverpb.Maintenance/Status", "etcdserverpb.Maintenance", "Status"),
-    ("/etcdserverpb.Maintenance/Alarm", "etcdserverpb.Maintenance", "Alarm"),
-    ("/etcdserverpb.Maintenance/HashKV", "etcdserverpb.Maintenance", "HashKV"),
-    ("/etcdserverpb.Maintenance/MoveLeader", "etcdserverpb.Maintenance", "MoveLeader"),
-];
-
 /// All services.
 pub(super) struct Services {
     pub(super) port: Arc<ClientPort>,
@@ -69,6 +52,7 @@ pub(super) struct Services {
 
 impl Services {
     pub(super) fn new(port: Arc<ClientPort>) -> Services {
+        rpcs::all().for_each(|name| port.metrics.know_rpc(name));
         let ids = RequestIds::new(port.me, wall().0);
         let limit = port.config.max_request_bytes.saturating_add(OVERHEAD);
         Services {
@@ -88,18 +72,16 @@ impl Services {
     }
 
     pub(super) async fn call(&self, request: Request<Incoming>) -> Response<Body> {
-        let path = request.uri().path();
-        let Some(&(_, service, method)) = METHODS.iter().find(|(built, ..)| *built == path) else {
+        let Some(name) = rpcs::find(request.uri().path()) else {
             return self.route(request).await;
         };
-        self.port.metrics.rpc_started(service, method);
+        let call = Call::begin(self.port.metrics.clone(), name, self.port.config.extensive_metrics);
         let (head, body) = request.into_parts();
-        let answer = match self.port.meter.request(body) {
+        let answer = match self.port.meter.request(body, name.is_stream(), self.port.metrics.grpc_received_bytes().clone()) {
             Ok(body) => weigh(mend_size_limit(self.route(Request::from_parts(head, body)).await)).await,
             Err(refused) => refused.into_http(),
         };
-        self.port.metrics.rpc_handled(service, method, code(&answer));
-        answer
+        call.follow(answer)
     }
 
     async fn route<B>(&self, request: Request<B>) -> Response<Body>
@@ -138,26 +120,4 @@ fn mend_size_limit(answer: Response<Body>) -> Response<Body> {
     let mut numbers = status.message().split(|letter: char| !letter.is_ascii_digit()).filter(|part| !part.is_empty());
     let (found, limit) = (numbers.next().unwrap_or("?"), numbers.next().unwrap_or("?"));
     Status::resource_exhausted(format!("grpc: received message larger than max ({found} vs. {limit})")).into_http()
-}
-
-/// The name of the code with which a call ended: in the head if it failed, else in the trailers of a success.
-fn code(answer: &Response<Body>) -> &'static str {
-    let Some(status) = answer.headers().get("grpc-status") else { return "OK" };
-    match status.as_bytes() {
-        b"0" => "OK",
-        b"1" => "Canceled",
-        b"3" => "InvalidArgument",
-        b"4" => "DeadlineExceeded",
-        b"5" => "NotFound",
-        b"7" => "PermissionDenied",
-        b"8" => "ResourceExhausted",
-        b"9" => "FailedPrecondition",
-        b"11" => "OutOfRange",
-        b"12" => "Unimplemented",
-        b"13" => "Internal",
-        b"14" => "Unavailable",
-        b"15" => "DataLoss",
-        b"16" => "Unauthenticated",
-        _ => "Unknown",
-    }
 }

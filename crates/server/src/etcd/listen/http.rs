@@ -11,7 +11,7 @@ use etcd::json::{self, Versions};
 use etcd::version::{SERVER, UNDECIDED};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use keyspace::{Answer, Query};
 use serde::Serialize;
@@ -21,6 +21,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 /// What Prometheus asks for; the library writes this dialect.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// What others are given.
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers a request; `whole`: with everything, not only metrics and health.
 pub(super) async fn answer(request: &Request<Incoming>, port: &ClientPort, whole: bool) -> Response<Body> {
@@ -37,7 +39,10 @@ pub(super) async fn answer(request: &Request<Incoming>, port: &ClientPort, whole
     }
     let query = Parameters(request.uri().query().unwrap_or(""));
     match path {
-        "/metrics" => metrics(port).await,
+        "/metrics" => {
+            let accepted = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
+            metrics(port, accepted.contains("application/openmetrics-text")).await
+        }
         "/version" => version(port).await,
         "/quorate/status" => text(StatusCode::OK, JSON, status(port)),
         "/health" => {
@@ -86,12 +91,13 @@ async fn run_checks(port: &ClientPort, path: &str, query: &Parameters<'_>) -> Re
     said(health::report(&results, query.has("verbose")))
 }
 
-async fn metrics(port: &ClientPort) -> Response<Body> {
+async fn metrics(port: &ClientPort, open: bool) -> Response<Body> {
+    let kind = if open { OPENMETRICS } else { CLASSIC };
     if let Ok(Ok(Answer::LeaseTally(tally))) = port.door.ask(What::ReadHere(Query::LeaseTally)).await {
         port.metrics.leases(*tally);
     }
     match port.door.machine_status().await {
-        Some(machine) => text(StatusCode::OK, OPENMETRICS, port.metrics.text(&port.board.status(), &machine)),
+        Some(machine) => text(StatusCode::OK, kind, port.metrics.text(&port.board.status(), &machine, open)),
         None => text(StatusCode::SERVICE_UNAVAILABLE, TEXT, "etcdserver: server stopped\n".to_owned()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::door::What;
 use super::super::lessor::{Question, Unknown, Word};
+use super::super::quota::LEASE_BYTES;
 use super::context::{ClientPort, Need, known, mixed_up};
 use super::leaderless::leaderless;
 use etcd::error::Known;
@@ -49,6 +50,7 @@ impl Lease for LeaseService {
     async fn lease_grant(&self, request: Request<pb::LeaseGrantRequest>) -> Result<Response<pb::LeaseGrantResponse>, Status> {
         let port = &self.port;
         port.admit(request.metadata(), Need::Voter)?;
+        port.afford(LEASE_BYTES).await?;
         let &pb::LeaseGrantRequest { ttl, id } = request.get_ref();
         let id = if id == 0 { self.ids.lock().expect("nobody panics while holding it").next_lease() } else { id };
         match port.ask(What::Write(Command::LeaseGrant(LeaseGrantRequest { id, ttl }))).await? {

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use keyspace::{Op, RangeRequest, TxnRequest};
+use prometheus_client::metrics::counter::Counter;
 use prost::Message;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,10 +66,11 @@ pub(super) struct Turn(Option<Arc<OwnedSemaphorePermit>>);
 struct Weight(Arc<Share>);
 
 impl Meter {
-    /// A request's body that counts from now on.
-    pub(super) fn request(&self, body: Incoming) -> Result<Metered, Status> {
+    /// A request's body that counts from now on; its bytes are added to `received`. Of a stream of requests only the place counts:
+    /// each of them is small, and read when it comes.
+    pub(super) fn request(&self, body: Incoming, stream: bool, received: Counter) -> Result<Metered, Status> {
         let share = self.unread.take(REQUEST_BYTES).ok_or_else(too_many)?;
-        Ok(Metered { body, share })
+        Ok(Metered { body, share, stream, received })
     }
 
     /// Whether another answer may be made: a large one, which waits for its turn, not while clients leave too much unread. Small ones
@@ -125,6 +127,8 @@ fn too_many() -> Status {
 pub(super) struct Metered {
     body: Incoming,
     share: Share,
+    stream: bool,
+    received: Counter,
 }
 
 impl HttpBody for Metered {
@@ -134,7 +138,8 @@ impl HttpBody for Metered {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)?) else { return Poll::Ready(None) };
         let bytes = frame.data_ref().map_or(0, Bytes::len);
-        Poll::Ready(Some(if self.share.grow(bytes) { Ok(frame) } else { Err(too_many().into()) }))
+        self.received.inc_by(bytes as u64);
+        Poll::Ready(Some(if self.stream || self.share.grow(bytes) { Ok(frame) } else { Err(too_many().into()) }))
     }
 
     fn is_end_stream(&self) -> bool {
