@@ -7,7 +7,7 @@ import time
 
 from wire import (
     ADD_WATCH, ALL_CHILDREN, CHECK, CHILDREN, CHILDREN2, CREATE, CREATE2, CREATE_CONTAINER, CREATE_TTL, EPHEMERALS, EXISTS, GET,
-    GET_ACL, MULTI, MULTI_READ, SET, SET_ACL, SYNC, WHO, Closed, Connection, Reader,
+    GET_ACL, MULTI, MULTI_READ, SET, SET_ACL, SYNC, WHO, Closed, Connection, Reader, words,
 )  # fmt: skip
 
 
@@ -48,6 +48,11 @@ class Transcript:
             shown[key] = self.moment(stat[key])
         shown["owner"] = self.owner(stat["owner"])
         return "{" + " ".join(f"{key}={value}" for key, value in shown.items()) + "}"
+
+    def leader(self):
+        """Which server has applied what it answers before it judges the next write: the one that leads."""
+        modes = [words(address, "srvr") for address in self.addresses]
+        return next((number for number, said in enumerate(modes) if "Mode: leader" in said), 0)
 
     def connect(self, name, server=0, **how):
         """A session with a name, and the answer to its handshake."""
