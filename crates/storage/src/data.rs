@@ -20,6 +20,7 @@
 mod error;
 mod file;
 mod folder;
+mod marks;
 mod memory;
 mod pages;
 mod store;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   changes   revision → the change             main and sub as one 128-bit number, so that order is that of revisions
-//!   marks     revision → what the index needs   so that a start reads no values
+//!   marks     revision → what the index needs   so that a start reads no values; many to a row ([`marks`])
 //!   leases    id → terms
 //!   rest      "head" → everything small         without it the file is unfinished
 //!             "sums" → how many changes, and how long they and the leases are as a snapshot
@@ -15,6 +15,7 @@
 
 use super::DataOptions;
 use super::error::DataError;
+use super::marks;
 use super::pages::{FORMAT, Pages, Unreadable};
 use crate::disk::{Disk, fault};
 use crate::fault::Action;
@@ -22,7 +23,9 @@ use crate::identity::Identity;
 use bytes::Bytes;
 use consensus::Position;
 use keyspace::{Flush, Head, Revision, Unwritten, row};
-use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, Table, TableDefinition, WriteTransaction};
+use redb::{
+    Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction,
+};
 use std::sync::{Arc, Mutex};
 
 const CHANGES: TableDefinition<'static, u128, &'static [u8]> = TableDefinition::new("changes");
@@ -241,22 +244,52 @@ impl<'t> Tables<'t> {
         sums: &mut Sums,
     ) -> Result<(), redb::Error> {
         let mut row = Vec::new();
+        let mut marks = marks::Row::default();
         for (at, change) in changes {
             row.clear();
             row::encode_change(change, &mut row);
             self.changes.insert(number(*at), &row[..])?;
             sums.changes += 1;
             sums.bytes += row::change_frame_bytes(&row);
-            row.clear();
-            row::encode_mark(change, &mut row);
-            self.marks.insert(number(*at), &row[..])?;
+            marks.push(*at, change);
+            if marks.is_full() {
+                self.put_marks(&mut marks)?;
+            }
         }
+        self.put_marks(&mut marks)?;
         for at in removed {
             if let Some(gone) = self.changes.remove(number(*at))? {
                 sums.changes -= 1;
                 sums.bytes -= row::change_frame_bytes(gone.value());
             }
-            self.marks.remove(number(*at))?;
+        }
+        self.remove_marks(removed)
+    }
+
+    fn put_marks(&mut self, marks: &mut marks::Row) -> Result<(), redb::Error> {
+        let mut result = Ok(());
+        marks.take(|first, bytes| result = self.marks.insert(number(first), bytes).map(drop));
+        Ok(result?)
+    }
+
+    /// Takes marks out of their rows. What is not there need not go, and a row that cannot be understood stays, for the next start to
+    /// complain of.
+    fn remove_marks(&mut self, mut removed: &[Revision]) -> Result<(), redb::Error> {
+        while let Some(&at) = removed.first() {
+            let found = self.marks.range(..=number(at))?.next_back().transpose()?;
+            let left = found.and_then(|(first, row)| {
+                let first = revision(first.value());
+                Some((first, marks::without(first, row.value(), removed)?))
+            });
+            let Some((first, (mut left, done))) = left else {
+                removed = &removed[1..];
+                continue;
+            };
+            if done > 0 {
+                self.marks.remove(number(first))?;
+                self.put_marks(&mut left)?;
+            }
+            removed = &removed[done.max(1)..];
         }
         Ok(())
     }
@@ -315,10 +348,12 @@ impl<D: Disk> View<D> {
         let marks = self.file.try_to(|| Ok(self.transaction.open_table(MARKS)?))?;
         let mut rows = self.file.try_to(|| Ok(marks.range::<u128>(..)?))?;
         let mut count = 0;
-        while let Some((at, row)) = self.file.try_to(|| Ok(rows.next().transpose()?))? {
-            each(revision(at.value()), row.value())
-                .map_err(|error| DataError::Senseless { file: self.file.describe(), error })?;
-            count += 1;
+        while let Some((first, row)) = self.file.try_to(|| Ok(rows.next().transpose()?))? {
+            for mark in marks::each(revision(first.value()), row.value()) {
+                let (at, mark) = mark.ok_or_else(|| self.file.senseless("marks"))?;
+                each(at, mark).map_err(|error| DataError::Senseless { file: self.file.describe(), error })?;
+                count += 1;
+            }
         }
         Ok(count)
     }
