@@ -37,5 +37,6 @@ pub mod request_id;
 pub mod url;
 mod v2;
 pub mod version;
+pub mod watch;
 
 pub use malformed::Malformed;

@@ -24,6 +24,7 @@ mod replica_task;
 mod status;
 mod sweeper;
 mod view;
+mod watch;
 
 pub use compactor::Retention;
 pub use config::{ClusterState, Config};

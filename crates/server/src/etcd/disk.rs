@@ -22,7 +22,7 @@ pub(crate) use transfer::Snapshotting;
 use super::engine::Machine;
 use super::error::StopError;
 use consensus::{Entry, Reader, Snapshot, Ticket};
-use keyspace::{Page, Want};
+use keyspace::Page;
 use storage::{Disk, DurableData};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -35,8 +35,7 @@ pub(crate) enum DiskEvent<D: Disk> {
     /// What was flushed is durable.
     Flushed(DurableData),
     /// A page of the history was read.
-    #[expect(dead_code, reason = "watches are about to ask")]
-    Page { want: Want, page: Page },
+    Page(Page),
     /// The snapshot that arrived is in force, and this is the machine that it holds.
     Installed { snapshot: Snapshot, machine: Box<Machine<D>> },
     /// The disk failed, or holds what cannot be understood: the member stops.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   socket ──▶ hyper (HTTP/1.1 or HTTP/2, whichever the client speaks)
-//!                ├─ application/grpc ──▶ grpc ──▶ kv, lease, cluster, maintenance, unbuilt, health
+//!                ├─ application/grpc ──▶ grpc ──▶ kv, watch, lease, cluster, maintenance, unbuilt, health
 //!                └─ anything else ────▶ http ──▶ /health, /livez, /readyz, /version, /metrics, /quorate/status
 //! ```
 
@@ -20,6 +20,7 @@ mod maintenance;
 mod metered;
 mod rpcs;
 mod unbuilt;
+mod watch;
 
 pub(crate) use context::ClientPort;
 
@@ -40,7 +41,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::watch as signal;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 
 /// What a client may send on one stream, and on all of a connection, before it has to wait.
@@ -65,7 +67,7 @@ enum Offer {
 pub(crate) struct Listeners {
     gate: Arc<Gate>,
     clients: Mutex<Vec<(TcpListener, Offer)>>,
-    closing: watch::Sender<bool>,
+    closing: signal::Sender<bool>,
     /// Each client's connection holds a copy; the last one gone ends the channel.
     connected: Mutex<Option<mpsc::Sender<Infallible>>>,
     drained: tokio::sync::Mutex<mpsc::Receiver<Infallible>>,
@@ -94,7 +96,7 @@ impl Listeners {
         for listener in peers {
             tokio::spawn(peer::serve(listener, gate.clone()));
         }
-        let (closing, _) = watch::channel(false);
+        let (closing, _) = signal::channel(false);
         let (connected, drained) = mpsc::channel(1);
         Ok(Listeners {
             gate,
@@ -141,7 +143,7 @@ async fn accept(
     listener: TcpListener,
     offer: Offer,
     services: Arc<Services>,
-    mut closing: watch::Receiver<bool>,
+    mut closing: signal::Receiver<bool>,
     connected: mpsc::Sender<Infallible>,
     places: Arc<Semaphore>,
 ) {
@@ -176,7 +178,7 @@ async fn converse(
     socket: TcpStream,
     offer: Offer,
     services: Arc<Services>,
-    mut closing: watch::Receiver<bool>,
+    mut closing: signal::Receiver<bool>,
     connected: mpsc::Sender<Infallible>,
 ) {
     if let Err(error) = socket.set_nodelay(true) {
@@ -210,7 +212,7 @@ async fn converse(
     drop(connected);
 }
 
-async fn closed(closing: &mut watch::Receiver<bool>) {
+async fn closed(closing: &mut signal::Receiver<bool>) {
     // Listeners that are gone take no more clients either.
     let _ = closing.wait_for(|closing| *closing).await;
 }

@@ -26,8 +26,10 @@ use super::peer::{PeerPort, Shared, Transport};
 use super::quota::{self, Quota};
 use super::replica_task::{Inputs, Outputs, ReplicaTask};
 use super::status::Board;
+use super::watch::{Desk, WatchAsk, WatchDoor};
 use consensus::{NodeId, Role};
 use etcd::url::Url;
+use keyspace::{WatchOptions, Watches};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -206,6 +208,7 @@ struct Body<D: Disk> {
     transport: Arc<Transport>,
     board: Board,
     door: Door,
+    watches: WatchDoor,
     listeners: Listeners,
     threads: Threads,
     quota: Arc<Quota>,
@@ -276,6 +279,7 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
     let (disk_events, disk) = mpsc::unbounded_channel();
     let (asks_tell, asks) = mpsc::unbounded_channel();
     let door = Door::new(asks_tell);
+    let (watches, watch_asks) = WatchDoor::new();
 
     let OnDisk { log, snapshotting, journal, lock } = on_disk;
     let data = DataThread::start(&config.name, log.reader(), journal, disk_events.clone(), metrics.clone())
@@ -290,10 +294,21 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
     if let Some(bytes) = config.quota_backend_bytes {
         metrics.quota(bytes);
     }
-    let client_port =
-        ClientPort::new(config.clone(), me, cluster_id, door.clone(), board.clone(), lessor, metrics.clone(), quota.clone());
+    let client_port = ClientPort::new(
+        config.clone(),
+        me,
+        cluster_id,
+        door.clone(),
+        watches.clone(),
+        board.clone(),
+        lessor,
+        metrics.clone(),
+        quota.clone(),
+    );
     listeners.open(peer_port, client_port);
 
+    let all_watches = Watches::new(replica.machine().revision(), WatchOptions::default(), unforeseen());
+    let desk = Desk::new(all_watches, watch_asks, clock, config.election_timeout, metrics.clone());
     let outputs = Outputs {
         me,
         transport: transport.clone(),
@@ -305,9 +320,9 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
         metrics,
         quota: quota.clone(),
     };
-    let task = ReplicaTask::new(replica, clock, Inputs { peers, disk, asks }, outputs, config.snapshot_count);
+    let task = ReplicaTask::new(replica, clock, desk, Inputs { peers, disk, asks }, outputs, config.snapshot_count);
     let threads = vec![log.handle, data.handle];
-    Ok(Body { me, cluster: cluster_id, task, transport, board, door, listeners, threads, quota })
+    Ok(Body { me, cluster: cluster_id, task, transport, board, door, watches, listeners, threads, quota })
 }
 
 impl<D: Disk> Body<D> {
@@ -317,7 +332,7 @@ impl<D: Disk> Body<D> {
         ready: watch::Sender<bool>,
         mut orders: mpsc::UnboundedReceiver<Order>,
     ) -> (Result<(), StopError>, Threads) {
-        let Body { me, cluster, task, transport, board, door, listeners, threads, quota } = self;
+        let Body { me, cluster, task, transport, board, door, watches, listeners, threads, quota } = self;
         info!(member = %me, cluster = format_args!("{cluster:x}"), name = config.name, "started");
         let mut replica = tokio::spawn(task.run());
         tokio::spawn(keep_cluster_version(door.clone(), board.clone(), transport.shared.clone()));
@@ -341,7 +356,7 @@ impl<D: Disk> Body<D> {
                     announcing.abort();
                     tokio::select! {
                         stopped = &mut replica => Err(stopped.unwrap_or(StopError::Panicked)),
-                        () = farewell(&door, &board, &listeners) => Ok(()),
+                        () = farewell(&door, &watches, &board, &listeners) => Ok(()),
                         _ = killed(&mut orders) => Ok(()),
                     }
                 }
@@ -363,7 +378,7 @@ async fn announce(door: Door, me: NodeId, config: Arc<Config>, ready: watch::Sen
 }
 
 /// Leaves nobody waiting: another member leads before this one is gone, and answers that are on their way arrive.
-async fn farewell(door: &Door, board: &Board, listeners: &Listeners) {
+async fn farewell(door: &Door, watches: &WatchDoor, board: &Board, listeners: &Listeners) {
     if board.status().role == Role::Leader {
         tokio::select! {
             handed = door.transfer(None) => match handed {
@@ -375,6 +390,8 @@ async fn farewell(door: &Door, board: &Board, listeners: &Listeners) {
         }
     }
     listeners.close();
+    // These would stay for as long as they are let.
+    watches.tell(WatchAsk::Stop);
     if tokio::time::timeout(DRAIN, listeners.drained()).await.is_err() {
         info!("some clients were still connected");
     }

@@ -10,6 +10,7 @@ mod leases;
 mod process;
 
 use super::status::Status;
+use super::watch::WatchMetrics;
 use consensus::{NodeId, Role};
 use etcd::version::SERVER;
 use keyspace::LeaseTally;
@@ -86,6 +87,7 @@ pub(crate) struct Metrics {
     peer_receive_failures: Family<PeerLabel<From_>, Counter>,
     snapshots_sent: Family<PeerLabel<To>, Number>,
     snapshot_failures: Family<PeerLabel<To>, Number>,
+    pub(crate) watches: WatchMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -159,6 +161,7 @@ impl Metrics {
             healthcheck: gauge(r, "etcd_server_healthcheck", "The result of each kind of health check"),
             healthchecks: gauge(r, "etcd_server_healthchecks", "Health checks by kind and result"),
             leases: LeaseMetrics::new(r),
+            watches: WatchMetrics::new(r),
             client_requests: gauge(r, "etcd_server_client_requests", "Client requests by kind and client version"),
             rpcs_started: gauge(r, "grpc_server_started", "RPCs begun"),
             rpcs_handled: gauge(r, "grpc_server_handled", "RPCs ended, by code"),

@@ -16,6 +16,7 @@ use super::peer::snapshot;
 use super::quota::Quota;
 use super::status::Board;
 use super::sweeper::Sweeper;
+use super::watch::Desk;
 use consensus::{Instant, Link, NodeId, Snapshot, StateMachine};
 use replica::{Answer, Refusal, Token};
 use std::collections::HashMap;
@@ -64,6 +65,7 @@ pub(crate) struct Outputs<D: Disk> {
 pub(crate) struct ReplicaTask<D: Disk> {
     replica: Replica<D>,
     clock: Clock,
+    watches: Desk,
     inputs: Inputs<D>,
     outputs: Outputs<D>,
     behind: Behind,
@@ -96,6 +98,7 @@ impl<D: Disk> ReplicaTask<D> {
     pub(crate) fn new(
         replica: Replica<D>,
         clock: Clock,
+        watches: Desk,
         inputs: Inputs<D>,
         outputs: Outputs<D>,
         snapshot_count: u64,
@@ -106,6 +109,7 @@ impl<D: Disk> ReplicaTask<D> {
             settling: Vec::new(),
             replica,
             clock,
+            watches,
             inputs,
             outputs,
             kin: Kin::default(),
@@ -144,13 +148,14 @@ impl<D: Disk> ReplicaTask<D> {
         let peers = !is_deaf(self.replica.machine()) && took(self.inputs.peers.poll_recv_many(cx, &mut batch.peers, BATCH));
         let disk = took(self.inputs.disk.poll_recv_many(cx, &mut batch.disk, BATCH));
         let asks = took(self.inputs.asks.poll_recv_many(cx, &mut batch.asks, BATCH));
+        let watches = self.watches.poll(cx);
         batch.timeout = self.timer_at != Instant::NEVER && self.timer.as_mut().poll(cx).is_ready();
         let sweep = self.sweeper.poll(cx);
-        if peers || disk || asks || batch.timeout || sweep { Poll::Ready(()) } else { Poll::Pending }
+        if peers || disk || asks || watches || batch.timeout || sweep { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn set_timer(&mut self) {
-        let deadline = self.replica.deadline().min(self.behind.deadline());
+        let deadline = self.replica.deadline().min(self.behind.deadline()).min(self.watches.deadline());
         if deadline == self.timer_at {
             return;
         }
@@ -183,10 +188,22 @@ impl<D: Disk> ReplicaTask<D> {
         }
         self.look_for_fault()?;
         self.carry_out()?;
+        self.tell_watchers()?;
         self.sweeper.turn(self.replica.machine_mut());
         self.look_for_fault()?;
         self.flush();
         self.note_status();
+        Ok(())
+    }
+
+    /// Lets watchers see what was applied, before anything is swept up.
+    fn tell_watchers(&mut self) -> Result<(), StopError> {
+        let machine = self.replica.machine();
+        if let Some(want) = self.watches.turn(machine, self.replica.status().leader.is_some()) {
+            self.tell_data(DataCommand::ReadPage { reader: machine.values().pages(), want });
+        }
+        self.look_for_fault()?;
+        self.watches.hand_out();
         Ok(())
     }
 
@@ -223,7 +240,7 @@ impl<D: Disk> ReplicaTask<D> {
                     self.handle(Event::Durable(standing));
                 }
             }
-            DiskEvent::Page { .. } => unreachable!("nobody asks for pages yet"),
+            DiskEvent::Page(page) => self.watches.supply(page),
             DiskEvent::Installed { snapshot, mut machine } => {
                 info!(index = snapshot.position.index, "a peer's snapshot is in force");
                 self.behind.on_installed(snapshot.position);

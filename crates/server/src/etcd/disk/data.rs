@@ -21,7 +21,6 @@ pub(crate) enum DataCommand<D: Disk> {
     /// Write what the machine changed.
     Flush(Flushing<D>),
     /// Read a page of the history.
-    #[expect(dead_code, reason = "watches are about to ask")]
     ReadPage { reader: PageReader<D>, want: Want },
     /// Write a line into the journal. Until then it takes `room`.
     Note { wall_ms: u64, text: String, room: OwnedSemaphorePermit },
@@ -89,7 +88,7 @@ impl<D: Disk> Keeper<D> {
                 self.metrics.backend_committed(begun.elapsed());
                 Ok(Some(DiskEvent::Flushed(durable)))
             }
-            DataCommand::ReadPage { reader, want } => Ok(Some(DiskEvent::Page { want, page: reader.read(want)? })),
+            DataCommand::ReadPage { reader, want } => Ok(Some(DiskEvent::Page(reader.read(want)?))),
             DataCommand::Note { wall_ms, text, room: _room } => {
                 // The journal is for people: that it cannot be written is no reason to stop.
                 if let Err(fault) = self.journal.append(wall_ms, &text) {

@@ -6,6 +6,7 @@ use super::super::lessor::Lessor;
 use super::super::metrics::Metrics;
 use super::super::quota::{self, Quota};
 use super::super::status::Board;
+use super::super::watch::WatchDoor;
 use super::metered::Meter;
 use consensus::{NodeId, Role};
 use etcd::error::{ClientError, Known};
@@ -22,6 +23,7 @@ pub(crate) struct ClientPort {
     pub(super) me: NodeId,
     cluster: u64,
     pub(super) door: Door,
+    pub(super) watches: WatchDoor,
     pub(super) board: Board,
     pub(super) lessor: Lessor,
     pub(super) metrics: Arc<Metrics>,
@@ -44,12 +46,13 @@ impl ClientPort {
         me: NodeId,
         cluster: u64,
         door: Door,
+        watches: WatchDoor,
         board: Board,
         lessor: Lessor,
         metrics: Arc<Metrics>,
         quota: Arc<Quota>,
     ) -> ClientPort {
-        ClientPort { config, me, cluster, door, board, lessor, metrics, meter: Meter::default(), quota }
+        ClientPort { config, me, cluster, door, watches, board, lessor, metrics, meter: Meter::default(), quota }
     }
 
     /// Whether there is room for so many bytes more; if not, the alarm is raised, too (etcd: quotaAlarmer).

@@ -9,6 +9,7 @@ use super::maintenance::MaintenanceService;
 use super::metered::weigh;
 use super::rpcs::{self, Call};
 use super::unbuilt::Unbuilt;
+use super::watch::WatchService;
 use bytes::Bytes;
 use etcd::pb::etcdserverpb::auth_server::AuthServer;
 use etcd::pb::etcdserverpb::cluster_server::ClusterServer;
@@ -42,7 +43,7 @@ pub(super) struct Services {
     kv: KvServer<KvService>,
     cluster: ClusterServer<ClusterService>,
     maintenance: MaintenanceServer<MaintenanceService>,
-    watch: WatchServer<Unbuilt>,
+    watch: WatchServer<WatchService>,
     lease: LeaseServer<LeaseService>,
     auth: AuthServer<Unbuilt>,
     lock: LockServer<Unbuilt>,
@@ -59,7 +60,9 @@ impl Services {
             kv: KvServer::new(KvService(port.clone())).max_decoding_message_size(limit).max_encoding_message_size(usize::MAX),
             cluster: ClusterServer::new(ClusterService(port.clone())).max_decoding_message_size(limit),
             maintenance: MaintenanceServer::new(MaintenanceService(port.clone())).max_decoding_message_size(limit),
-            watch: WatchServer::new(Unbuilt),
+            watch: WatchServer::new(WatchService(port.clone()))
+                .max_decoding_message_size(limit)
+                .max_encoding_message_size(usize::MAX),
             // Two numbers are the most that a request about a lease says. Keep-alives are not metered, so they are kept short.
             lease: LeaseServer::new(LeaseService::new(port.clone(), ids)).max_decoding_message_size(LEASE_BYTES_MAX),
             auth: AuthServer::new(Unbuilt),
@@ -113,11 +116,16 @@ fn answered(answer: Result<Response<Body>, Infallible>) -> Response<Body> {
 /// A message that is too long to be read at all: Go's gRPC has another code for that than ours, and clients ask for codes.
 fn mend_size_limit(answer: Response<Body>) -> Response<Body> {
     let Some(status) = Status::from_header_map(answer.headers()) else { return answer };
+    mend_status(&status).map_or(answer, Status::into_http)
+}
+
+/// The same for a status; `None`: it is about something else.
+pub(super) fn mend_status(status: &Status) -> Option<Status> {
     if status.code() != Code::OutOfRange || !status.message().contains("message length too large") {
-        return answer;
+        return None;
     }
     // "… found 3145739 bytes, the limit is: 2097152 bytes"
     let mut numbers = status.message().split(|letter: char| !letter.is_ascii_digit()).filter(|part| !part.is_empty());
     let (found, limit) = (numbers.next().unwrap_or("?"), numbers.next().unwrap_or("?"));
-    Status::resource_exhausted(format!("grpc: received message larger than max ({found} vs. {limit})")).into_http()
+    Some(Status::resource_exhausted(format!("grpc: received message larger than max ({found} vs. {limit})")))
 }

@@ -5,16 +5,13 @@ use super::context::known;
 use etcd::error::Known;
 use etcd::pb::etcdserverpb as pb;
 use etcd::pb::etcdserverpb::auth_server::Auth;
-use etcd::pb::etcdserverpb::watch_server::Watch;
 use etcd::pb::v3electionpb::election_server::Election;
 use etcd::pb::v3lockpb::lock_server::Lock;
 use tonic::{Request, Response, Status};
 
-/// Watches, users and roles, locks and elections.
+/// Users and roles, locks and elections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unbuilt;
-
-impl Watch for Unbuilt {}
 
 #[tonic::async_trait]
 impl Auth for Unbuilt {
