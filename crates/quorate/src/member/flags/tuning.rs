@@ -6,7 +6,7 @@ const NO_BBOLT: &str = "it tunes bbolt, and there is no bbolt here";
 const KEEPALIVE: &str = "gRPC's own settings are used here; connections that die are noticed all the same";
 const SOCKET: &str = "listeners bind an address for themselves alone, and rebind one in TIME_WAIT as they are";
 const COMPACTION_STEPS: &str = "a compaction takes its own small steps between other work";
-const NO_LEASES: &str = "leases are not built yet, and granting one is refused";
+const CHECKPOINTS: &str = "how long leases have left is always noted, and always kept";
 const NO_WATCHES: &str = "watches are not built yet, and opening one is refused";
 const NO_DEFRAG: &str = "space is reused as it becomes free; there is nothing to defragment";
 const NO_DOWNGRADE: &str = "downgrades are not built yet, and starting one is refused";
@@ -86,8 +86,8 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("experimental-corrupt-check-time", Kind::Span, "0s", "See the flag of the same name without experimental."),
     flag("experimental-compact-hash-check-enabled", Kind::Bool, "false", "Compare hashes of compactions. Here they always are."),
     flag("experimental-compact-hash-check-time", Kind::Span, "1m0s", "See the flag of the same name without experimental."),
-    old("experimental-enable-lease-checkpoint", Kind::Bool, "false", NO_LEASES),
-    old("experimental-enable-lease-checkpoint-persist", Kind::Bool, "false", NO_LEASES),
+    old("experimental-enable-lease-checkpoint", Kind::Bool, "false", CHECKPOINTS),
+    old("experimental-enable-lease-checkpoint-persist", Kind::Bool, "false", CHECKPOINTS),
     old("experimental-compaction-batch-limit", Kind::Signed, "0", COMPACTION_STEPS),
     old("experimental-compaction-sleep-interval", Kind::Span, "0s", COMPACTION_STEPS),
     old("experimental-watch-progress-notify-interval", Kind::Span, "0s", NO_WATCHES),
