@@ -25,11 +25,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             fill(&mut store.machine, keys)?;
         }
         OpenedKeyspace::Member(store) => {
-            println!("opened {:?} in {:.2?}", store.machine, begun.elapsed());
+            println!("opened {:?} in {:.2?}; processor: {}; {}", store.machine, begun.elapsed(), processor()?, memory()?);
             read(&store.machine, keys)?;
+            println!("after that {}", memory()?);
         }
     }
-    println!("memory: {}", memory()?);
     Ok(())
 }
 
@@ -54,7 +54,7 @@ fn fill(machine: &mut Machine<RealDisk>, keys: u64) -> Result<(), Box<dyn std::e
             flushing += begun.elapsed();
         }
     }
-    println!("filled in {:.2?}, of which {flushing:.2?} in flushes; processor: {}", begun.elapsed(), processor()?);
+    println!("filled in {:.2?}, of which {flushing:.2?} in flushes; processor: {}; {}", begun.elapsed(), processor()?, memory()?);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use etcd::url::Url;
 use keyspace::{LeaseSettings, Member, MemberChange};
 use replica::Options;
 use std::collections::BTreeMap;
-use storage::{Disk, Identity, KeyspaceStore};
+use storage::{Disk, KeyspaceStore, Recovered};
 
 /// How many bytes of the log's beginning are read at a time.
 const READ_BYTES: usize = 1 << 20;
@@ -81,15 +81,14 @@ fn founders<D: Disk>(store: &KeyspaceStore<D>) -> Result<BTreeMap<u64, Member>, 
 /// The replica that goes on from there.
 pub(crate) fn replica<D: Disk>(
     config: &Config,
-    identity: Identity,
-    log: &storage::Recovered,
+    log: &Recovered,
     mut machine: Machine<D>,
     cluster: &Cluster,
     codec: EtcdCodec<D>,
     seed: u64,
     clock: Clock,
 ) -> Replica<D> {
-    let me = identity.member();
+    let me = log.identity.member();
     let configuration = cluster.configuration();
     // etcd: one and a half election timeouts, in whole seconds.
     let lease = config.election_timeout.mul_f64(1.5).as_secs_f64().ceil();

@@ -245,7 +245,7 @@ async fn begin<D: Disk>(disk: D, config: &Arc<Config>) -> Result<Body<D>, StartE
     }
     let codec = EtcdCodec::new(me, wall().0, metrics);
     let disk = OnDisk { log, snapshotting: Snapshotting::new(folder, machine.values().file().clone()), journal, lock };
-    let replica = assemble::replica(config, identity, &recovered, machine, &cluster, codec, unforeseen(), clock);
+    let replica = assemble::replica(config, &recovered, machine, &cluster, codec, unforeseen(), clock);
     let board = Board::new(replica.status(), replica.machine().revision());
     let cluster_id = identity.cluster();
     connect(config, Parts { disk, cluster_id, replica, cluster, clock, board, shared }, listeners)

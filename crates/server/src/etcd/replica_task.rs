@@ -218,7 +218,9 @@ impl<D: Disk> ReplicaTask<D> {
     /// Hands over what the machine changed, when it is time.
     fn flush(&mut self) {
         let hurry = !self.settling.is_empty();
-        if let Some(flushing) = self.behind.next(self.clock.now(), &mut self.replica, hurry) {
+        if self.behind.is_due(self.clock.now(), self.replica.machine(), hurry) {
+            let standing = self.replica.standing();
+            let flushing = self.behind.begin(standing, self.replica.machine_mut());
             self.tell_data(DataCommand::Flush(flushing));
         }
         if hurry && self.behind.is_settled(self.replica.machine()) {

@@ -27,6 +27,8 @@ pub struct DataValues<D: Disk> {
     removed: BTreeSet<Revision>,
     /// Those of them that were handed over.
     leaving: BTreeSet<Revision>,
+    /// Bytes in the file.
+    durable_bytes: u64,
     /// Bytes that were not handed over yet, and that are on their way.
     waiting: usize,
     leaving_bytes: usize,
@@ -45,6 +47,7 @@ impl<D: Disk> DataValues<D> {
             taken: newest,
             removed: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            durable_bytes: file.sums().bytes,
             waiting: 0,
             leaving_bytes: 0,
             keep: options.memory_bytes,
@@ -158,7 +161,7 @@ impl<D: Disk> Values for DataValues<D> {
     }
 
     fn bytes(&self) -> u64 {
-        self.file().sums().bytes + self.unwritten_bytes() as u64
+        self.durable_bytes + self.unwritten_bytes() as u64
     }
 
     fn take_unwritten(&mut self) -> Unwritten {
@@ -173,6 +176,7 @@ impl<D: Disk> Values for DataValues<D> {
     fn written(&mut self) {
         self.leaving.clear();
         self.leaving_bytes = 0;
+        self.durable_bytes = self.file().sums().bytes;
         match self.file().view() {
             Ok(view) => {
                 self.view = view;

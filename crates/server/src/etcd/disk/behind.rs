@@ -10,7 +10,7 @@
 //! up, clients' writes are refused; when it is more than [`DEAF_BYTES`], because others lead and go on, this member hears nothing
 //! from its peers until there is room again.
 
-use super::super::engine::{Machine, Replica};
+use super::super::engine::Machine;
 use super::Flushing;
 use consensus::{Instant, Position, Snapshot, StateMachine};
 use std::time::Duration;
@@ -43,8 +43,9 @@ pub(crate) struct Behind {
     bytes: usize,
     /// What is durable.
     newest: Option<DurableData>,
-    /// A peer's snapshot is about to take the place of everything here. What comes from the old file means nothing any more.
+    /// A peer's snapshot is about to take the place of everything here.
     installing: bool,
+    /// It has, and a flush of what was there before is still on its way: it means nothing any more.
     stale: bool,
 }
 
@@ -64,28 +65,28 @@ impl Behind {
         }
     }
 
-    /// What is to be written now, if anything.
-    pub(crate) fn next<D: Disk>(&mut self, now: Instant, replica: &mut Replica<D>, hurry: bool) -> Option<Flushing<D>> {
-        let machine = replica.machine();
+    /// Whether something is to be written now.
+    pub(crate) fn is_due<D: Disk>(&mut self, now: Instant, machine: &Machine<D>, hurry: bool) -> bool {
         if self.flushing.is_some() || self.installing || self.is_settled(machine) {
-            return None;
+            return false;
         }
         let since = *self.since.get_or_insert(now);
-        let waiting = machine.values().waiting_bytes();
         let many = machine.applied().index - self.flushed.index >= self.cut_entries;
-        if !hurry && !many && waiting < FLUSH_BYTES && now < since + PATIENCE {
-            return None;
-        }
-        self.since = None;
-        self.bytes += waiting;
-        self.flushing = Some(replica.standing());
-        let machine = replica.machine_mut();
-        let flush = machine.flush();
-        self.flushed = flush.applied;
-        Some(Flushing { file: machine.values().file().clone(), flush })
+        hurry || many || machine.values().waiting_bytes() >= FLUSH_BYTES || now >= since + PATIENCE
     }
 
-    /// When [`Behind::next`] has something, if nothing else happens.
+    /// What is to be written. `standing` says what the machine stands for.
+    pub(crate) fn begin<D: Disk>(&mut self, standing: Snapshot, machine: &mut Machine<D>) -> Flushing<D> {
+        assert!(self.flushing.is_none() && standing.position == machine.applied(), "one flush at a time, of this moment");
+        self.since = None;
+        self.bytes += machine.values().waiting_bytes();
+        self.flushed = standing.position;
+        self.flushing = Some(standing);
+        let flush = machine.flush();
+        Flushing { file: machine.values().file().clone(), flush }
+    }
+
+    /// When [`Behind::is_due`] will say so, if nothing else happens.
     pub(crate) fn deadline(&self) -> Instant {
         match (self.since, &self.flushing) {
             (Some(since), None) if !self.installing => since + PATIENCE,
@@ -140,4 +141,108 @@ pub(crate) fn is_refusing<D: Disk>(machine: &Machine<D>) -> bool {
 /// Whether peers are not to be heard, because the disk does not keep up.
 pub(crate) fn is_deaf<D: Disk>(machine: &Machine<D>) -> bool {
     machine.values().unwritten_bytes() > DEAF_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use consensus::{Configuration, NodeId, Promise};
+    use keyspace::{Command, PutRequest};
+    use storage::{DataOptions, Identity, LogOptions, OpenedKeyspace, RealDisk, open_keyspace};
+
+    const NOW: Instant = Instant::ZERO;
+
+    struct Member {
+        machine: Machine<RealDisk>,
+        behind: Behind,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Member {
+        fn new(cut_entries: u64) -> Member {
+            let folder = tempfile::tempdir().unwrap();
+            let opened = open_keyspace(RealDisk::new(folder.path()), LogOptions::default(), DataOptions::default());
+            let Ok(OpenedKeyspace::Blank(blank)) = opened else { panic!("a blank folder") };
+            let identity = Identity::of(1, NodeId(2));
+            let store = blank.create_keyspace(identity, Promise::default(), Vec::new(), DataOptions::default()).unwrap();
+            Member { behind: Behind::new(Position::ZERO, cut_entries), machine: store.machine, _folder: folder }
+        }
+
+        fn put(&mut self, bytes: usize) {
+            let put = PutRequest { key: Bytes::from_static(b"key"), value: vec![0; bytes].into(), ..PutRequest::default() };
+            let next = Position::new(1, self.machine.applied().index + 1);
+            self.machine.apply(next, Command::Put(put), &mut Vec::new()).unwrap();
+        }
+
+        fn is_due(&mut self, now: Instant) -> bool {
+            self.behind.is_due(now, &self.machine, false)
+        }
+
+        fn begin(&mut self) -> Flushing<RealDisk> {
+            let configuration = Configuration::of([NodeId(2)]);
+            self.behind.begin(Snapshot { position: self.machine.applied(), configuration }, &mut self.machine)
+        }
+
+        /// The index of what the replica is told of.
+        fn end(&mut self, Flushing { file, flush }: Flushing<RealDisk>) -> Option<u64> {
+            let durable = file.write(&flush).unwrap();
+            self.behind.on_flushed(durable, &mut self.machine).map(|standing| standing.position.index)
+        }
+    }
+
+    #[test]
+    fn a_little_waits_and_much_does_not() {
+        let mut member = Member::new(1_000);
+        assert!(!member.is_due(NOW) && member.behind.deadline() == Instant::NEVER, "nothing changed");
+        member.put(1);
+        assert!(!member.is_due(NOW));
+        assert_eq!(member.behind.deadline(), NOW + PATIENCE);
+        assert!(member.behind.is_due(NOW, &member.machine, true), "somebody waits for it");
+        member.put(1);
+        assert!(member.is_due(NOW + PATIENCE));
+        let flushing = member.begin();
+        member.end(flushing);
+        assert!(member.behind.is_settled(&member.machine) && !member.is_due(NOW + 2 * PATIENCE));
+        member.put(FLUSH_BYTES);
+        assert!(member.is_due(NOW));
+    }
+
+    #[test]
+    fn what_comes_during_a_flush_goes_with_the_next() {
+        let mut member = Member::new(2);
+        member.put(1);
+        member.put(1);
+        assert!(member.is_due(NOW), "so many entries");
+        let flushing = member.begin();
+        member.put(FLUSH_BYTES);
+        assert!(!member.is_due(NOW + PATIENCE) && member.behind.deadline() == Instant::NEVER, "one at a time");
+        assert!(member.machine.values().unwritten_bytes() > FLUSH_BYTES);
+        assert_eq!(member.end(flushing), Some(2));
+        assert_eq!(member.behind.newest().map(|durable| durable.position().index), Some(2));
+        assert!(!member.behind.is_settled(&member.machine) && member.is_due(NOW));
+        let flushing = member.begin();
+        assert_eq!(member.end(flushing), None, "the log was cut an entry ago");
+        assert!(member.behind.is_settled(&member.machine));
+        assert_eq!(member.machine.values().unwritten_bytes(), 0);
+    }
+
+    #[test]
+    fn a_flush_of_what_was_replaced_means_nothing() {
+        let (mut member, other) = (Member::new(1), Member::new(1));
+        member.put(1);
+        assert!(member.is_due(NOW));
+        let flushing = member.begin();
+        member.behind.on_install();
+        member.put(1);
+        assert!(!member.is_due(NOW + PATIENCE));
+        member.machine = other.machine;
+        member.behind.on_installed(Position::ZERO);
+        member.put(1);
+        assert!(member.is_due(NOW));
+        let next = member.begin();
+        assert_eq!(member.end(flushing), None);
+        assert!(!member.behind.is_settled(&member.machine));
+        assert_eq!(member.end(next), Some(1));
+    }
 }

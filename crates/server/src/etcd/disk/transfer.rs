@@ -22,10 +22,13 @@ pub(crate) struct Snapshotting<D: Disk> {
     /// What snapshots are made of.
     file: Mutex<DataFile<D>>,
     /// The one that is here whole and not yet in force.
-    arrived: Arc<Mutex<Option<(Snapshot, SealedData<D>)>>>,
+    arrived: Arc<Mutex<Option<Arrived<D>>>>,
     /// One arrives at a time: each takes a machine's memory and the disk's room.
     arriving: Arc<Semaphore>,
 }
+
+/// A snapshot that is here whole: what it was said to stand for, and the data file that it became.
+type Arrived<D> = (Snapshot, SealedData<D>);
 
 impl<D: Disk> Snapshotting<D> {
     pub(crate) fn new(folder: DataFolder<D>, file: DataFile<D>) -> Snapshotting<D> {
@@ -33,7 +36,7 @@ impl<D: Disk> Snapshotting<D> {
     }
 
     /// Takes the snapshot that arrived.
-    pub(crate) fn take_arrived(&self) -> Option<(Snapshot, SealedData<D>)> {
+    pub(crate) fn take_arrived(&self) -> Option<Arrived<D>> {
         self.arrived.lock().expect("nobody panics while holding it").take()
     }
 
