@@ -260,6 +260,13 @@ impl Member {
         status.expect("waited for it")
     }
 
+    /// Whether the member's log has a line with any of these.
+    pub fn log_contains(&self, any: &[&str]) -> bool {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        any.iter().any(|text| log.contains(text))
+    }
+
     pub fn wait_healthy(&self) {
         wait(&format!("{} to be healthy; its log ends:\n{}", self.name, tail(&self.log, 2_000)), || {
             http_get(&self.client, "/health").is_some_and(|answer| answer.contains(r#""health":"true""#))

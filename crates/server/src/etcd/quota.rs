@@ -8,7 +8,7 @@ use super::door::{Door, What};
 use consensus::NodeId;
 use keyspace::{Alarm, AlarmAction, AlarmKind, AlarmRequest, Command, Op, PutRequest, TxnRequest};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -26,12 +26,14 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Quota {
     most: Option<u64>,
     held: AtomicU64,
+    /// The alarm of this member is raised, or about to be.
+    raised: AtomicBool,
 }
 
 impl Quota {
     /// `most` bytes; `None`: any number.
     pub(crate) fn new(most: Option<u64>) -> Quota {
-        Quota { most, held: AtomicU64::new(0) }
+        Quota { most, held: AtomicU64::new(0), raised: AtomicBool::new(false) }
     }
 
     /// Notes how much is held now.
@@ -77,8 +79,11 @@ pub(crate) fn of_txn(txn: &TxnRequest) -> u64 {
     branch(&txn.success).max(branch(&txn.failure))
 }
 
-/// Raises the alarm of member `me`.
-pub(crate) async fn raise(door: &Door, me: NodeId) {
+/// Raises the alarm of member `me`, unless it is raised already: whoever goes on asking for room costs no entries of the log.
+pub(crate) async fn raise(door: &Door, quota: &Quota, me: NodeId) {
+    if quota.raised.swap(true, Ordering::Relaxed) {
+        return;
+    }
     warn!("the quota is used up: raising the alarm NOSPACE");
     change(door, me, AlarmAction::Activate).await;
 }
@@ -99,8 +104,9 @@ pub(crate) async fn keep_alarm(door: Door, quota: Arc<Quota>, me: NodeId) {
         tokio::time::sleep(LOOK).await;
         let Some(status) = door.machine_status().await else { return };
         let raised = status.alarms.contains(&Alarm { alarm: AlarmKind::NoSpace, member: me.0 });
+        quota.raised.store(raised, Ordering::Relaxed);
         match quota.wanted(raised) {
-            Some(AlarmAction::Activate) => raise(&door, me).await,
+            Some(AlarmAction::Activate) => raise(&door, &quota, me).await,
             Some(action) => {
                 info!("there is room again: clearing the alarm NOSPACE");
                 change(&door, me, action).await;

@@ -60,7 +60,7 @@ impl ClientPort {
         if self.quota.affords(bytes) {
             return Ok(());
         }
-        quota::raise(&self.door, self.me).await;
+        quota::raise(&self.door, &self.quota, self.me).await;
         Err(refused(KeyspaceError::NoSpace))
     }
 

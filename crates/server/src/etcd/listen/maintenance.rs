@@ -80,14 +80,14 @@ impl Maintenance for MaintenanceService {
     async fn hash(&self, _: Request<pb::HashRequest>) -> Result<Response<pb::HashResponse>, Status> {
         Err(Status::unimplemented(
             "Quorate does not serve Maintenance.Hash: it is a checksum of bbolt's buckets, among them the one with the members, of which \
-             etcd 3.5 keeps whatever was written first; HashKV (etcdctl endpoint hashkv) compares members",
+             etcd 3.5 keeps whatever was written first; HashKV (etcdctl endpoint hashkv) compares members; see COMPATIBILITY.md",
         ))
     }
 
     async fn snapshot(&self, _: Request<pb::SnapshotRequest>) -> Result<Response<BoxStream<pb::SnapshotResponse>>, Status> {
         Err(Status::unimplemented(
             "Quorate does not serve Maintenance.Snapshot: a snapshot is a bbolt file, which Quorate does not write; docs/operators.md \
-             says how to back up",
+             says how to back up, COMPATIBILITY.md what else is served",
         ))
     }
 

@@ -28,7 +28,7 @@ impl LeaseMetrics {
         let granted = counter("etcd_debugging_lease_granted", "Leases granted");
         let revoked = counter("etcd_debugging_lease_revoked", "Leases that ended");
         let renewed = counter("etcd_debugging_lease_renewed", "Renewals that this member answered as the leader");
-        let expired = counter("etcd_server_lease_expired", "Leases that this member ended as the leader because they ran out");
+        let expired = counter("etcd_debugging_server_lease_expired", "Leases that this member ended as the leader because they ran out");
         let ttls = Ttls::default();
         registry.register("etcd_debugging_lease_ttl_total", "For how many seconds leases were granted", ttls.clone());
         LeaseMetrics { granted, revoked, renewed, expired, ttls }
@@ -83,7 +83,7 @@ mod tests {
             "etcd_debugging_lease_granted_total 3",
             "etcd_debugging_lease_revoked_total 2",
             "etcd_debugging_lease_renewed_total 9",
-            "etcd_server_lease_expired_total 1",
+            "etcd_debugging_server_lease_expired_total 1",
             "etcd_debugging_lease_ttl_total_sum 70.0",
             "etcd_debugging_lease_ttl_total_count 3",
             "etcd_debugging_lease_ttl_total_bucket{le=\"2.0\"} 0",
