@@ -22,7 +22,7 @@ mod rpcs;
 mod unbuilt;
 mod watch;
 
-pub(crate) use context::ClientPort;
+pub(crate) use context::{ClientPort, Inside};
 
 use super::address::listen;
 use super::config::Config;

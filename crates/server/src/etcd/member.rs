@@ -18,7 +18,7 @@ use super::door::Door;
 use super::engine::Replica;
 use super::error::{StartError, StopError};
 use super::lessor::Lessor;
-use super::listen::{ClientPort, Listeners};
+use super::listen::{ClientPort, Inside, Listeners};
 use super::metrics::Metrics;
 use super::peer::http::HttpClient;
 use super::peer::identity::Identity;
@@ -294,17 +294,15 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
     if let Some(bytes) = config.quota_backend_bytes {
         metrics.quota(bytes);
     }
-    let client_port = ClientPort::new(
-        config.clone(),
-        me,
-        cluster_id,
-        door.clone(),
-        watches.clone(),
-        board.clone(),
+    let inside = Inside {
+        door: door.clone(),
+        watches: watches.clone(),
+        board: board.clone(),
         lessor,
-        metrics.clone(),
-        quota.clone(),
-    );
+        metrics: metrics.clone(),
+        quota: quota.clone(),
+    };
+    let client_port = ClientPort::new(config.clone(), me, cluster_id, inside);
     listeners.open(peer_port, client_port);
 
     let all_watches = Watches::new(replica.machine().revision(), WatchOptions::default(), unforeseen());

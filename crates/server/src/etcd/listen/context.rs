@@ -31,6 +31,16 @@ pub(crate) struct ClientPort {
     quota: Arc<Quota>,
 }
 
+/// What the client port turns to with what clients ask for.
+pub(crate) struct Inside {
+    pub(crate) door: Door,
+    pub(crate) watches: WatchDoor,
+    pub(crate) board: Board,
+    pub(crate) lessor: Lessor,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) quota: Arc<Quota>,
+}
+
 /// What a request asks for, as far as that decides who may answer it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Need {
@@ -41,17 +51,8 @@ pub(super) enum Need {
 }
 
 impl ClientPort {
-    pub(crate) fn new(
-        config: Arc<Config>,
-        me: NodeId,
-        cluster: u64,
-        door: Door,
-        watches: WatchDoor,
-        board: Board,
-        lessor: Lessor,
-        metrics: Arc<Metrics>,
-        quota: Arc<Quota>,
-    ) -> ClientPort {
+    pub(crate) fn new(config: Arc<Config>, me: NodeId, cluster: u64, inside: Inside) -> ClientPort {
+        let Inside { door, watches, board, lessor, metrics, quota } = inside;
         ClientPort { config, me, cluster, door, watches, board, lessor, metrics, meter: Meter::default(), quota }
     }
 

@@ -28,7 +28,8 @@ impl LeaseMetrics {
         let granted = counter("etcd_debugging_lease_granted", "Leases granted");
         let revoked = counter("etcd_debugging_lease_revoked", "Leases that ended");
         let renewed = counter("etcd_debugging_lease_renewed", "Renewals that this member answered as the leader");
-        let expired = counter("etcd_debugging_server_lease_expired", "Leases that this member ended as the leader because they ran out");
+        let expired =
+            counter("etcd_debugging_server_lease_expired", "Leases that this member ended as the leader because they ran out");
         let ttls = Ttls::default();
         registry.register("etcd_debugging_lease_ttl_total", "For how many seconds leases were granted", ttls.clone());
         LeaseMetrics { granted, revoked, renewed, expired, ttls }
