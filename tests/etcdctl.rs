@@ -2,28 +2,22 @@
 
 mod support;
 
+#[allow(unreachable_pub, missing_docs, reason = "modules of this test alone")]
+mod etcdctl {
+    pub mod leases;
+    pub mod raw;
+    pub mod side;
+    pub mod streams;
+    pub mod upkeep;
+}
+
+use etcdctl::side::{Side, Step, differences, grant, sorted, step, typed};
+use etcdctl::streams::{Stream, Watch};
+use etcdctl::{leases, upkeep};
 use std::fmt::Write;
+use std::path::Path;
 use support::compare::{Printed, etcdctl, mask};
 use support::{Cluster, Kind, etcdctls, peer};
-
-/// A command line and what is typed into it. `{1}` … `{3}` are the endpoints, `{all}` all of them; the rest goes to the leader.
-struct Step {
-    arguments: Vec<String>,
-    input: String,
-}
-
-fn step(line: &str) -> Step {
-    Step { arguments: words(line), input: String::new() }
-}
-
-fn typed(line: &str, input: impl Into<String>) -> Step {
-    Step { arguments: words(line), input: input.into() }
-}
-
-/// Splits at blanks; `''` is an empty word.
-fn words(line: &str) -> Vec<String> {
-    line.split(' ').filter(|word| !word.is_empty()).map(|word| if word == "''" { String::new() } else { word.into() }).collect()
-}
 
 fn puts_and_gets() -> Vec<Step> {
     let mut steps = vec![
@@ -187,81 +181,152 @@ fn cluster() -> Vec<Step> {
     ]
 }
 
-struct Side {
-    cluster: Cluster,
-    names: Vec<(String, String)>,
-    leader: usize,
-}
-
-impl Side {
-    fn start(kind: Kind) -> Side {
-        let cluster = Cluster::start(&[kind; 3]);
-        let leader = cluster.leader();
-        // Who leads differs from run to run: the leader is called L, the others by their order after it.
-        let mut names = Vec::new();
-        for (i, member) in cluster.members.iter().enumerate() {
-            let name = ["L", "A", "B"][(i + 3 - leader) % 3];
-            for (what, url) in [("CLIENT", &member.client), ("PEER", &member.peer)] {
-                names.push((url.clone(), format!("{what}-{name}")));
-                names.push((url.trim_start_matches("http://").to_owned(), format!("{what}-{name}")));
-            }
-        }
-        Side { cluster, names, leader }
-    }
-
-    fn endpoint(&self, offset: usize) -> &str {
-        &self.cluster.members[(self.leader + offset) % 3].client
-    }
-
-    fn run(&self, program: &std::path::Path, step: &Step) -> Printed {
-        let all = self.cluster.endpoints().join(",");
-        let arguments: Vec<String> = step
-            .arguments
-            .iter()
-            .map(|word| {
-                word.replace("{all}", &all)
-                    .replace("{1}", self.endpoint(0))
-                    .replace("{2}", self.endpoint(1))
-                    .replace("{3}", self.endpoint(2))
-            })
-            .collect();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        mask(&etcdctl(program, self.endpoint(0), &arguments, &step.input), &self.names)
-    }
-}
-
-/// Listings come in order of ids, which differ: compare them as sets, of lines or of JSON objects.
-fn sorted(printed: &Printed) -> Printed {
-    let stdout = printed.stdout.replace("},{", "},\n{").replace(":[{", ":[\n{").replace("}]", "},\n]");
-    let mut lines: Vec<&str> = stdout.lines().collect();
-    lines.sort_unstable();
-    let mut errors: Vec<&str> = printed.stderr.lines().collect();
-    errors.sort_unstable();
-    Printed { code: printed.code, stdout: lines.join("\n"), stderr: errors.join("\n") }
+/// Watches, and what happens to what they watch. The last is always a put of END.
+fn watches() -> Vec<Watch> {
+    let changes = |key: &str| {
+        vec![
+            step(&format!("put {key} a")),
+            step(&format!("put {key} b")),
+            step(&format!("del {key}")),
+            step(&format!("put {key} END")),
+        ]
+    };
+    let end = |key: &str| vec![step(&format!("put {key} END"))];
+    let plain = |line: &str, meanwhile: Vec<Step>| Watch::new(step(line), meanwhile, "END");
+    // As JSON has it: "END" in base64.
+    let json = |line: &str, meanwhile: Vec<Step>| Watch::new(step(line), meanwhile, "RU5E");
+    let several = "\nput wa 1\nput wb 2\ndel wc\nput w9 END\n\n\n";
+    vec![
+        plain("watch w1", changes("w1")),
+        plain("watch w1 --prev-kv", changes("w1")),
+        json("watch w1 -w json", changes("w1")),
+        json("watch w1 --prev-kv -w json", changes("w1")),
+        plain("watch w1 -w fields", changes("w1")),
+        plain("watch w --prefix", changes("w2")),
+        plain("watch w1 w3", [changes("w3"), changes("w2")].concat()),
+        plain("watch w1 w3 --prev-kv", changes("w2")),
+        plain("watch '' --prefix", changes("elsewhere")),
+        plain("watch w --prefix", vec![step("put wc c"), typed("txn", several)]),
+        json("watch w --prefix -w json", vec![typed("txn", several)]),
+        plain("watch w --prefix --prev-kv", vec![step("put wc c"), typed("txn", several)]),
+        plain("watch w1 --progress-notify", changes("w1")),
+        plain("--endpoints={2} watch w1", changes("w1")),
+        // From the past, the future, and what is compacted.
+        plain("watch w --prefix --rev=80", end("w0")),
+        json("watch w1 --rev=80 -w json", Vec::new()),
+        plain("watch w1 --rev=80 --prev-kv", Vec::new()),
+        plain("watch w1 --rev=1000 --prefix", Vec::new()).silent(),
+        plain("watch w1 --rev=3", Vec::new()),
+        json("watch w1 --rev=3 -w json", Vec::new()),
+        plain("watch w1 --rev=-1", end("w1")),
+        // Interactive, several on one stream, and progress.
+        Watch::new(typed("watch -i", "watch w1\n"), changes("w1"), "END"),
+        Watch::new(typed("watch -i", "watch --prefix --prev-kv w\nwatch w5\n"), changes("w5"), "END").twice(),
+        Watch::new(typed("watch -i", "watch w1\nprogress\n"), Vec::new(), "progress notify"),
+        Watch::new(typed("watch -i", "nonsense\n"), Vec::new(), "END"),
+        Watch::new(typed("watch -i", "watch --rev=x w\n"), Vec::new(), "END"),
+        // With a command for each event.
+        plain("watch w1 -- echo heard", vec![step("put w1 a"), step("put w1 END")]),
+        plain("watch w1 --prefix -- env", vec![step("put w1 END")]).only("ETCD_WATCH_"),
+        // Refused by etcdctl itself.
+        plain("watch", Vec::new()),
+        plain("watch --rev=x w", Vec::new()),
+        plain("watch a b c", Vec::new()),
+        plain("watch w1 -w table", Vec::new()).silent(),
+    ]
 }
 
 #[test]
 fn etcdctl_prints_the_same_against_go_etcd() {
-    let (Some(etcdctls), Some(_)) = (etcdctls(), peer("etcd-3.5.16/etcd")) else { return };
-    let mut differences = String::new();
-    for (version, program) in &etcdctls {
-        let (go, ours) = (Side::start(Kind::Go), Side::start(Kind::Quorate));
-        let all = [puts_and_gets(), transactions(), compactions(), cluster()];
-        for step in all.iter().flatten() {
-            let (expected, got) = (go.run(program, step), ours.run(program, step));
-            let listing = step.arguments.iter().any(|word| word == "member" || word == "endpoint");
-            let (expected, got) = if listing { (sorted(&expected), sorted(&got)) } else { (expected, got) };
-            if expected != got {
-                writeln!(
-                    differences,
-                    "=== etcdctl {version} {}\n=== Go etcd: {expected}\n=== Quorate: {got}\n",
-                    step.arguments.join(" ")
-                )
-                .expect("text grows");
-            }
+    differences(|program, go, ours, wrong| {
+        for step in [puts_and_gets(), transactions(), compactions(), cluster(), upkeep::hashes()].iter().flatten() {
+            wrong.compare(&step.to_string(), &go.run(program, step), &ours.run(program, step));
         }
-    }
-    assert!(differences.is_empty(), "{differences}");
+        for watch in watches() {
+            wrong.compare(&watch.step.to_string(), &watch.run(program, go), &watch.run(program, ours));
+        }
+        for step in [leases::leases(), upkeep::upkeep()].iter().flatten() {
+            wrong.compare(&step.to_string(), &go.run(program, step), &ours.run(program, step));
+        }
+    });
+}
+
+#[test]
+fn streams_that_go_on_print_the_same_against_go_etcd() {
+    differences(|program, go, ours, wrong| {
+        wrong.compare("lease keep-alive", &keep_alive(program, go), &keep_alive(program, ours));
+        wrong.compare("expiry", &expiry(program, go), &expiry(program, ours));
+        wrong.compare("lock", &locks(program, go), &locks(program, ours));
+        wrong.compare("elect", &elections(program, go), &elections(program, ours));
+    });
+}
+
+/// It renews every third of its time, until its lease is gone.
+fn keep_alive(program: &Path, side: &Side) -> Printed {
+    side.run(program, &grant("kept", "lease grant 6"));
+    let mut stream = Stream::start(program, side, &step("lease keep-alive {kept}"));
+    let renewed = stream.wait_for("keepalived with TTL(6)", 2);
+    side.run(program, &step("lease revoke {kept}"));
+    let mut printed = stream.join(side);
+    // How often it was renewed in that time is chance.
+    let mut lines: Vec<&str> = printed.stdout.lines().collect();
+    lines.dedup();
+    printed.stdout = format!("renewed twice: {renewed}\n{}", lines.join("\n"));
+    printed
+}
+
+/// A watcher hears the end of a lease that nobody renews.
+fn expiry(program: &Path, side: &Side) -> Printed {
+    side.run(program, &grant("short", "lease grant 2"));
+    let puts = [step("put short/1 x --lease={short}"), step("put short/2 y --lease={short}")];
+    let mut stream = Stream::start(program, side, &step("watch short/ --prefix --rev=1"));
+    puts.iter().for_each(|put| drop(side.run(program, put)));
+    stream.wait_for("DELETE", 2);
+    stream.end(side)
+}
+
+/// Two want the same lock.
+fn locks(program: &Path, side: &Side) -> Printed {
+    let once = side.run(program, &step("lock door echo held once"));
+    let mut first = Stream::start(program, side, &step("lock door"));
+    let got = first.wait_for("door/", 1);
+    let waits = Stream::start(program, side, &step("--endpoints={2} lock door echo held in time"));
+    support::wait("the second to queue", || {
+        side.run(program, &step("get door/ --prefix --keys-only")).stdout.matches("door/").count() == 2
+    });
+    let first = first.end(side);
+    let second = waits.join(side);
+    let left = side.run(program, &step("get door/ --prefix --keys-only"));
+    let lease = side.run(program, &step("lock door --ttl=0 echo x"));
+    Printed { code: second.code, stdout: format!("{once}\n{got}\n{first}\n{second}\n{left}\n{lease}"), stderr: String::new() }
+}
+
+/// Two want the same throne, and a third looks on.
+fn elections(program: &Path, side: &Side) -> Printed {
+    let mut first = Stream::start(program, side, &step("elect throne one"));
+    first.wait_for("one", 1);
+    let mut looks = Stream::start(program, side, &step("--endpoints={3} elect throne -l"));
+    looks.wait_for("one", 1);
+    let mut second = Stream::start(program, side, &step("--endpoints={2} elect throne two"));
+    support::wait("the second to queue", || {
+        side.run(program, &step("get throne/ --prefix --keys-only")).stdout.matches("throne/").count() == 2
+    });
+    let first = first.end(side);
+    second.wait_for("two", 1);
+    looks.wait_for("two", 1);
+    let (second, looks) = (second.end(side), looks.end(side));
+    Printed { code: None, stdout: format!("{first}\n{second}\n{looks}"), stderr: String::new() }
+}
+
+#[test]
+fn what_etcdctl_cannot_ask_is_answered_alike() {
+    differences(|program, go, ours, wrong| {
+        for side in [go, ours] {
+            (0..5).for_each(|i| drop(side.run(program, &step(&format!("put before {i}")))));
+            side.run(program, &step("compaction 4"));
+        }
+        etcdctl::raw::compare(go, ours, wrong);
+    });
 }
 
 /// The names in a `member list` sort by id, and which member is which differs: compare the lists member by member.

@@ -63,6 +63,12 @@ pub fn mask(printed: &Printed, endpoints: &[(String, String)]) -> Printed {
 
 static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
+        // A lease's time is granted as it is, and runs.
+        (r"\bTTL\((\d+)s\)", "TTL[$1]"),
+        (r"remaining\(\d+s\)", "remaining[N]"),
+        (r#""ttl":\d+,"granted-ttl""#, r#""ttl":N,"granted-ttl""#),
+        (r#""(id|lease)":\d+"#, r#""$1":ID"#),
+        (r#""Lease" : \d+"#, r#""Lease" : ID"#),
         (r#""(ID|cluster_id|member_id|leader)":\d+"#, r#""$1":ID"#),
         (r#""(raft_term|raftTerm|raftIndex|raftAppliedIndex|dbSize|dbSizeInUse)":\d+"#, r#""$1":N"#),
         (r#""(ClusterID|MemberID|Leader|ID)" : \d+"#, r#""$1" : ID"#),
