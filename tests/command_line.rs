@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
 use support::{Cluster, Kind, peer, wait};
 
@@ -227,6 +227,33 @@ fn leases_and_watches_are_told_as_etcdctl_tells_them() {
         assert_eq!(client.prints(&format!("lease keep-alive {id}")), format!("lease {id} expired or revoked.\n"), "{kind:?}");
         assert_eq!(client.prints(&format!("lease ttl {id}")), format!("lease {id} already expired\n"), "{kind:?}");
     }
+}
+
+#[test]
+fn a_transaction_is_typed_and_told_as_etcdctls() {
+    for (kind, cluster) in clusters(1) {
+        let client = Client { endpoints: cluster.endpoints().join(",") };
+        let first = "mod(\"k\") = \"0\"\n\nput k \"a value\"\nput other x\n\nget k\n\n";
+        assert_eq!(typed(client.command("txn"), first), "SUCCESS\n\nOK\n\nOK\n", "{kind:?}");
+        assert_eq!(typed(client.command("txn"), first), "FAILURE\n\nk\na value\n", "{kind:?}");
+        // One that writes nothing, so that both see the same.
+        let reading = "value(\"k\") = \"a value\"\nversion(\"other\") > \"0\"\n\nget --prefix k\nget nothing\n\nget k\n\n";
+        let mut theirs = Command::new(peer("etcdctl-3.5.16/etcdctl").expect("checked by the test before it began"));
+        theirs.args(["txn", "-w", "json", "--endpoints", &client.endpoints]);
+        let [ours, theirs] = [client.command("txn -w json"), theirs].map(|command| typed(command, reading));
+        let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        assert_eq!(json(&ours), json(&theirs), "{kind:?}");
+        assert_eq!(json(&ours)["responses"].as_array().map(Vec::len), Some(2), "{kind:?}: {ours}");
+    }
+}
+
+/// What a command prints to this standard input.
+fn typed(mut command: Command, input: &str) -> String {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary runs");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{input}");
+    String::from_utf8(output.stdout).expect("text")
 }
 
 #[test]

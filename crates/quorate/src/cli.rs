@@ -4,7 +4,7 @@ mod bench;
 mod client;
 
 pub(crate) use bench::{Bench, Failover, Whose, ZooKeeperBench, ZooKeeperLoad, ZooKeeperServer, etcd};
-pub(crate) use client::{Client, Compact, Del, Get, Keys, Lease, LeaseId, Member, Order, OutputForm, Put, SortBy, Watch};
+pub(crate) use client::{Client, Compact, Del, Get, Keys, Lease, LeaseId, Member, Order, OutputForm, Put, SortBy, Txn, Watch, lease_id};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Put(Put),
     /// Delete a key, or many
     Del(Del),
+    /// Compare, and then do one thing or the other, all at once; read from standard input
+    Txn(Txn),
     /// Print what happens to a key, or many, until it is stopped
     Watch(Watch),
     /// Leases: keys that go when nobody keeps them alive

@@ -1,4 +1,4 @@
-//! The small client: `quorate get`, `put`, `del`, `watch`, `lease`, `compact`, `status` and `member list`.
+//! The small client: `quorate get`, `put`, `del`, `txn`, `watch`, `lease`, `compact`, `status` and `member list`.
 //!
 //! It asks the members in turn. A read that fails is asked of the next one; a write only while it is certain that nobody can have
 //! written it, because a put that is sent twice could be written twice. A watch, and what keeps a lease alive, go from member to member.
@@ -9,6 +9,7 @@ mod keys;
 mod lease;
 mod reach;
 mod show;
+mod txn;
 mod watch;
 
 pub(crate) use actions::Action;

@@ -55,6 +55,7 @@ fn command(command: Command) -> ExitCode {
         Command::Get(options) => client::run(client::Action::Get(options)),
         Command::Put(options) => client::run(client::Action::Put(options)),
         Command::Del(options) => client::run(client::Action::Del(options)),
+        Command::Txn(options) => client::run(client::Action::Txn(options)),
         Command::Watch(options) => client::run(client::Action::Watch(options)),
         Command::Lease { action } => client::run(client::Action::Lease(action)),
         Command::Compact(options) => client::run(client::Action::Compact(options)),

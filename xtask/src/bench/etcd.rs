@@ -36,7 +36,7 @@ const LEASES: [Figure; 5] = [
 
 const IDLE: [Figure; 4] = [
     Figure { what: "largest member's memory, MB", pointer: "/server_memory", better: Better::Lower },
-    Figure { what: "one member's CPU, ms a second", pointer: "/server_memory/0/cpu_ms_per_second", better: Better::Lower },
+    Figure { what: "all members' CPU, ms a second", pointer: "/server_cpu_ms_per_second", better: Better::Lower },
     Figure {
         what: "with 10,000 watchers: largest member's memory, MB",
         pointer: "/server_memory_watched",
@@ -111,8 +111,9 @@ pub(super) const PAGE: Page = Page {
     loads: &LOADS,
     head: "# etcd members, measured\n\n\
         Go etcd 3.5.16 and Quorate, three members of each on loopback, one after the other in one run, the load generator beside them;\n\
-        values of 256 bytes, one request under way for each client. `cargo xtask bench etcd` writes this page anew;\n\
-        `quorate bench etcd --help` runs one load alone, also against members that run already (`--endpoints`).\n\n\
+        values of 256 bytes; each client has one request under way, over a connection of its own or, where they are a thousand, over one\n\
+        that ten share. `cargo xtask bench etcd` writes this page anew; `quorate bench etcd --help` runs one\n\
+        load alone, also against members that run already (`--endpoints`).\n\n\
         ![CPU of the members and memory, Go and Quorate](bench-etcd.svg)\n",
     bars: &[
         (0, CPU, "µs of CPU a put"),

@@ -133,6 +133,16 @@ pub(crate) struct Del {
     pub(crate) client: Client,
 }
 
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Three parts, with an empty line between them: what has to hold; what is then done; what is done otherwise.\n\n\
+                        Example: printf 'mod(\"k\") = \"0\"\\n\\nput k first\\n\\nget k\\n' | quorate txn"
+)]
+pub(crate) struct Txn {
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
 /// What to watch, and from when.
 #[derive(Args, Clone, Debug)]
 #[command(
@@ -238,7 +248,7 @@ pub(crate) enum Member {
 }
 
 /// As etcdctl takes and prints them.
-fn lease_id(text: &str) -> Result<i64, String> {
+pub(crate) fn lease_id(text: &str) -> Result<i64, String> {
     i64::from_str_radix(text.trim_start_matches("0x"), 16)
         .map_err(|_| "a lease's id is a hexadecimal number, as `quorate lease list` prints it".to_owned())
 }

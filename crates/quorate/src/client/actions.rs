@@ -2,7 +2,7 @@
 
 use super::keys::{range_end, start};
 use super::reach::{ANSWER_BYTES_MAX, Kind, Trouble, ask, channel, status_of};
-use super::{endpoints, lease, show, watch};
+use super::{endpoints, lease, show, txn, watch};
 use crate::cli::{self, OutputForm};
 use etcd::pb::etcdserverpb::cluster_client::ClusterClient;
 use etcd::pb::etcdserverpb::kv_client::KvClient;
@@ -22,6 +22,7 @@ pub(crate) enum Action {
     Watch(cli::Watch),
     Lease(cli::Lease),
     Compact(cli::Compact),
+    Txn(cli::Txn),
     Status(cli::Client),
     Members(cli::Client),
 }
@@ -50,6 +51,7 @@ pub(super) async fn perform(action: Action) -> Result<Printed, Trouble> {
         Action::Watch(options) => watch::watch(&options).await,
         Action::Lease(action) => lease::perform(action).await,
         Action::Compact(options) => compact(&options).await,
+        Action::Txn(options) => txn::txn(&options).await,
         Action::Status(options) => status(&options).await,
         Action::Members(options) => members(&options).await,
     }
@@ -75,8 +77,8 @@ async fn get(options: cli::Get) -> Result<Printed, Trouble> {
     Ok(Printed { note, ..Printed::new(text) })
 }
 
-async fn put(options: cli::Put) -> Result<Printed, Trouble> {
-    let value = match options.value {
+async fn put(mut options: cli::Put) -> Result<Printed, Trouble> {
+    let value = match options.value.take() {
         Some(value) => value.into_bytes(),
         None if options.ignore_value => Vec::new(),
         None => {
@@ -86,19 +88,13 @@ async fn put(options: cli::Put) -> Result<Printed, Trouble> {
             value
         }
     };
-    let request = PutRequest {
-        key: options.key.into(),
-        value: value.into(),
-        lease: options.lease,
-        prev_kv: options.prev_kv,
-        ignore_value: options.ignore_value,
-        ignore_lease: options.ignore_lease,
-    };
-    let answer = ask(urls(&options.client)?, Kind::Write, options.client.timeout, async |channel| {
+    let client = options.client.clone();
+    let request = put_request(options, value);
+    let answer = ask(urls(&client)?, Kind::Write, client.timeout, async |channel| {
         KvClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX).put(request.clone()).await
     });
     let answer = answer.await?.into_inner();
-    Ok(Printed::new(match form(&options.client, OutputForm::Simple) {
+    Ok(Printed::new(match form(&client, OutputForm::Simple) {
         OutputForm::Simple => show::put_simple(&answer),
         OutputForm::Table => show::put_table(&answer),
         OutputForm::Json => show::put_json(&answer),
@@ -106,11 +102,7 @@ async fn put(options: cli::Put) -> Result<Printed, Trouble> {
 }
 
 async fn del(options: cli::Del) -> Result<Printed, Trouble> {
-    let request = DeleteRangeRequest {
-        range_end: range_end(&options.keys).into(),
-        key: start(&options.keys).into(),
-        prev_kv: options.prev_kv,
-    };
+    let request = delete_request(&options);
     let answer = ask(urls(&options.client)?, Kind::Write, options.client.timeout, async |channel| {
         KvClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX).delete_range(request.clone()).await
     });
@@ -180,7 +172,23 @@ pub(super) fn form(options: &cli::Client, default: OutputForm) -> OutputForm {
     options.output.unwrap_or(default)
 }
 
-fn range_request(options: &cli::Get) -> RangeRequest {
+pub(super) fn put_request(options: cli::Put, value: Vec<u8>) -> PutRequest {
+    PutRequest {
+        key: options.key.into(),
+        value: value.into(),
+        lease: options.lease,
+        prev_kv: options.prev_kv,
+        ignore_value: options.ignore_value,
+        ignore_lease: options.ignore_lease,
+    }
+}
+
+pub(super) fn delete_request(options: &cli::Del) -> DeleteRangeRequest {
+    let (key, range_end) = (start(&options.keys).into(), range_end(&options.keys).into());
+    DeleteRangeRequest { key, range_end, prev_kv: options.prev_kv }
+}
+
+pub(super) fn range_request(options: &cli::Get) -> RangeRequest {
     let target = match options.sort_by {
         None | Some(cli::SortBy::Key) => SortTarget::Key,
         Some(cli::SortBy::Version) => SortTarget::Version,

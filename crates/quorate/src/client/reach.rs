@@ -193,7 +193,8 @@ fn surely_not_done(status: &Status) -> bool {
 /// What a failed request is told to have failed of.
 pub(super) fn said(status: &Status) -> String {
     match (status.message(), std::error::Error::source(status)) {
-        (_, Some(source)) if status.code() == Code::Unavailable => cause(source),
+        // It was made on this side: the connection is lost.
+        (_, Some(source)) => cause(source),
         ("", _) => format!("{:?}", status.code()),
         (message, _) => message.to_owned(),
     }

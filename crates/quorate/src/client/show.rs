@@ -3,14 +3,16 @@
 mod json;
 mod lease;
 mod table;
+mod txn;
 mod watch;
 
 pub(super) use json::{
     compact_json, del_json, grant_json, keep_alive_json, leases_json, members_json, put_json, range_json, revoke_json,
-    status_json, ttl_json, watch_json,
+    status_json, ttl_json, txn_json, watch_json,
 };
 pub(super) use lease::{lease_table, leases_simple, leases_table, ttl_simple, ttl_table};
 pub(crate) use table::Table;
+pub(super) use txn::{txn_simple, txn_table};
 pub(super) use watch::{watch_lines, watch_simple};
 
 use super::reach::Trouble;

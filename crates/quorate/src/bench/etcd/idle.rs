@@ -96,6 +96,7 @@ fn told_json(options: &Idle, alone: &[Rest], watched: &[Rest]) -> String {
         "peer": whose(&options.servers),
         "seconds": options.seconds,
         "server_memory": told(alone),
+        "server_cpu_ms_per_second": alone.iter().map(|rest| rest.cpu.as_secs_f64() * 1e3).sum::<f64>(),
         "watchers": options.watchers,
         "streams": options.streams.min(options.watchers),
         "server_memory_watched": told(watched),

@@ -3,9 +3,11 @@
 use super::Statuses;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use etcd::pb::etcdserverpb::response_op::Response;
 use etcd::pb::etcdserverpb::{
     CompactionResponse, DeleteRangeResponse, LeaseGrantResponse, LeaseKeepAliveResponse, LeaseLeasesResponse,
-    LeaseRevokeResponse, LeaseTimeToLiveResponse, MemberListResponse, PutResponse, RangeResponse, ResponseHeader, WatchResponse,
+    LeaseRevokeResponse, LeaseTimeToLiveResponse, MemberListResponse, PutResponse, RangeResponse, ResponseHeader, ResponseOp,
+    TxnResponse, WatchResponse,
 };
 use etcd::pb::mvccpb::{Event, KeyValue};
 use serde_json::{Map, Value};
@@ -53,27 +55,56 @@ impl From<Object> for Value {
 }
 
 pub(crate) fn range_json(answer: &RangeResponse) -> String {
+    range(answer).line()
+}
+
+pub(crate) fn put_json(answer: &PutResponse) -> String {
+    put(answer).line()
+}
+
+pub(crate) fn del_json(answer: &DeleteRangeResponse) -> String {
+    deleted(answer).line()
+}
+
+pub(crate) fn txn_json(answer: &TxnResponse) -> String {
+    txn(answer).line()
+}
+
+fn range(answer: &RangeResponse) -> Object {
     Object::default()
         .with("header", header(answer.header.as_ref()))
         .with("kvs", answer.kvs.iter().map(key_value).collect::<Vec<Value>>())
         .with("more", answer.more)
         .with("count", answer.count)
-        .line()
 }
 
-pub(crate) fn put_json(answer: &PutResponse) -> String {
+fn put(answer: &PutResponse) -> Object {
     Object::default()
         .with("header", header(answer.header.as_ref()))
         .with("prev_kv", answer.prev_kv.as_ref().map_or(Value::Null, key_value))
-        .line()
 }
 
-pub(crate) fn del_json(answer: &DeleteRangeResponse) -> String {
+fn deleted(answer: &DeleteRangeResponse) -> Object {
     Object::default()
         .with("header", header(answer.header.as_ref()))
         .with("deleted", answer.deleted)
         .with("prev_kvs", answer.prev_kvs.iter().map(key_value).collect::<Vec<Value>>())
-        .line()
+}
+
+fn txn(answer: &TxnResponse) -> Object {
+    let response = |response: &ResponseOp| {
+        let (name, told) = match response.response.as_ref()? {
+            Response::ResponseRange(answer) => ("response_range", range(answer)),
+            Response::ResponsePut(answer) => ("response_put", put(answer)),
+            Response::ResponseDeleteRange(answer) => ("response_delete_range", deleted(answer)),
+            Response::ResponseTxn(answer) => ("response_txn", txn(answer)),
+        };
+        Some(Object::default().with("Response", Object::default().with(name, told)).into())
+    };
+    Object::default()
+        .with("header", header(answer.header.as_ref()))
+        .with("succeeded", answer.succeeded)
+        .with("responses", answer.responses.iter().filter_map(response).collect::<Vec<Value>>())
 }
 
 pub(crate) fn members_json(answer: &MemberListResponse) -> String {
