@@ -59,6 +59,12 @@ const CLIENTS: u32 = 32;
 const HOLDERS: u32 = 24;
 
 #[test]
+fn nothing_that_clients_were_told_is_taken_back() {
+    let operations = u64::from(count("QUORATE_CHAOS_OPERATIONS", 10_000));
+    chaos(Kind::Quorate, operations, count("QUORATE_CHAOS_KILLS", 2), count("QUORATE_CHAOS_PARTITIONS", 1));
+}
+
+#[test]
 fn go_etcd_keeps_its_word() {
     if peer("etcd-3.5.16/etcd").is_some() {
         chaos(Kind::Go, 4_000, 1, 1);

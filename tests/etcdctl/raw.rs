@@ -26,7 +26,7 @@ pub fn compare(go: &Side, ours: &Side, wrong: &mut Wrong) {
     let asked = |side: &Side| {
         runtime.block_on(async {
             let channel =
-                |offset| Endpoint::from_shared(side.endpoint(offset).to_owned()).expect("a good address").connect_lazy();
+                |offset| Endpoint::from_shared(side.endpoint(offset).to_owned()).expect("a good address").timeout(Duration::from_secs(10)).connect_lazy();
             let mut said = leases(channel(0), channel(1)).await;
             said.extend(watches(channel(0)).await);
             said.extend(alarms(channel(0)).await);

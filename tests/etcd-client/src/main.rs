@@ -2,6 +2,8 @@
 //!
 //! Usage: etcd-client-check ENDPOINT…   (the first one leads)
 
+mod everyday;
+
 use etcd_client::{
     Client, Compare, CompareOp, DeleteOptions, Error, GetOptions, KeyValue, PutOptions, SortOrder, SortTarget, Txn, TxnOp,
     TxnOpResponse,
@@ -54,6 +56,11 @@ async fn main() -> Result<(), Error> {
     println!("members: {}", names.join(" "));
     let status = client.status().await?;
     println!("leads: {}", status.header().is_some_and(|header| header.member_id() == status.leader()));
+
+    let mut last = Client::connect(&endpoints[endpoints.len() - 1..], None).await?;
+    everyday::watches(&mut client, &mut last).await?;
+    everyday::leases(&mut last).await?;
+    everyday::locks(&mut client, &mut last).await?;
 
     // All endpoints, balanced.
     let mut all = Client::connect(&endpoints, None).await?;
