@@ -18,9 +18,9 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("listen-metrics-urls", Kind::Urls, "", "Where it answers for metrics and health beside the client port."),
     flag("max-snapshots", Kind::Number(u32::MAX as u64), "5", "How many snapshot files are kept.")
         .gone_in_36()
-        .warned("the two newest snapshots are kept, and older ones go once a newer one is durable"),
+        .warned("there are no snapshot files: the keyspace is in one data file"),
     flag("max-wals", Kind::Number(u32::MAX as u64), "5", "How many log files are kept.")
-        .warned("the log is kept as far back as followers may need it, and cut behind a durable snapshot"),
+        .warned("the log is kept as far back as followers may need it, and cut behind what the data file holds"),
     flag("config-file", Kind::Text, "", "A YAML file; with it, flags and ETCD_* variables are ignored.").not_in_file(),
     flag("version", Kind::Bool, "false", "Print the version and exit.").not_in_file(),
 ];
