@@ -56,9 +56,9 @@ async fn check(endpoint: String, known: &Known) {
     }
 }
 
-fn acknowledged_puts_survive(environment: &[(&str, &str)]) {
+fn acknowledged_puts_survive(flags: &[&str], environment: &[(&str, &str)]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let mut cluster = Cluster::start_with(&[Kind::Quorate; 3], &[], environment);
+    let mut cluster = Cluster::start_with(&[Kind::Quorate; 3], flags, environment);
     let known = Arc::new(Mutex::new(Known::default()));
     for round in 0..count("QUORATE_KILLS", 5) {
         let before = known.lock().expect("not poisoned").puts;
@@ -87,10 +87,17 @@ fn acknowledged_puts_survive(environment: &[(&str, &str)]) {
 
 #[test]
 fn acknowledged_puts_survive_the_death_of_all() {
-    acknowledged_puts_survive(&[]);
+    acknowledged_puts_survive(&[], &[]);
 }
 
 #[test]
 fn acknowledged_puts_survive_a_power_failure_of_all() {
-    acknowledged_puts_survive(&[("QUORATE_TEST_DISK", "lossy")]);
+    acknowledged_puts_survive(&[], &[("QUORATE_TEST_DISK", "lossy")]);
+}
+
+/// With the data file written every few entries, so that the power fails in the midst of it.
+#[test]
+fn acknowledged_puts_survive_a_power_failure_in_the_data_file() {
+    let flags = ["--snapshot-count=20", "--experimental-snapshot-catchup-entries=10"];
+    acknowledged_puts_survive(&flags, &[("QUORATE_TEST_DISK", "lossy")]);
 }

@@ -44,12 +44,12 @@ pub type Machine<D> = keyspace::Keyspace<DataValues<D>>;
 pub struct DataOptions {
     /// Bytes of pages that redb keeps. 32 MiB.
     pub cache_bytes: usize,
-    /// Bytes of changes that stay in memory once they are durable. 16 MiB.
+    /// Bytes of changes that stay in memory once they are durable. 8 MiB.
     pub memory_bytes: usize,
 }
 
 impl Default for DataOptions {
     fn default() -> DataOptions {
-        DataOptions { cache_bytes: 32 << 20, memory_bytes: 16 << 20 }
+        DataOptions { cache_bytes: 32 << 20, memory_bytes: 8 << 20 }
     }
 }
