@@ -110,6 +110,8 @@ pub(crate) struct Expiry {
     pub(crate) tally: LeaseTally,
     now: Instant,
     leading: Option<Clocks>,
+    #[cfg(feature = "mutants")]
+    pub(crate) begins_whole: bool,
 }
 
 /// A leader's clocks: one for each lease.
@@ -144,8 +146,9 @@ impl Expiry {
     pub(crate) fn lead(&mut self, now: Instant, leases: &Leases) {
         self.now = now;
         let settings = self.settings;
+        let left = |terms: Terms| if self.begins_whole() { terms.ttl } else { terms.left() };
         let mut ends: Vec<(Instant, i64)> =
-            leases.terms().map(|(id, terms)| (now + seconds(terms.left().max(1)) + settings.extension, id)).collect();
+            leases.terms().map(|(id, terms)| (now + seconds(left(terms).max(1)) + settings.extension, id)).collect();
         ends.sort_unstable();
         for later in ENDING_A_SECOND..ends.len() {
             ends[later].0 = ends[later].0.max(ends[later - ENDING_A_SECOND].0 + Duration::from_secs(1));
@@ -155,6 +158,14 @@ impl Expiry {
             clocks.set(id, ends, now, settings.checkpoints);
         }
         self.leading = Some(clocks);
+    }
+
+    /// A known mistake: each leader lets every lease begin anew.
+    fn begins_whole(&self) -> bool {
+        #[cfg(feature = "mutants")]
+        return self.begins_whole;
+        #[cfg(not(feature = "mutants"))]
+        false
     }
 
     /// Leadership is lost, and with it every clock.

@@ -207,6 +207,12 @@ impl<V: Values> Keyspace<V> {
         self.expiry.settings = settings;
     }
 
+    /// Puts a known bug back: as a leader this member lets every lease begin anew.
+    #[cfg(feature = "mutants")]
+    pub fn begin_leases_whole(&mut self) {
+        self.expiry.begins_whole = true;
+    }
+
     /// Tells this member whether its notes of what leases have left are welcome: see [`LeaseSettings::checkpoints`].
     pub fn keep_lease_checkpoints(&mut self, checkpoints: bool) {
         self.expiry.settings.checkpoints = checkpoints;

@@ -25,6 +25,11 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         }
         for request in self.machine.due(self.now) {
             let request = self.begin_request(None, request);
+            #[cfg(feature = "mutants")]
+            if self.options.mutant == Some(crate::Mutant::ForwardDue) {
+                self.unsent.push(request);
+                continue;
+            }
             self.due.push_back(request);
         }
     }

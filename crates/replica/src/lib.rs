@@ -93,6 +93,8 @@ impl Default for Options {
 pub enum Mutant {
     /// What was forwarded to a leader that died is forwarded to the next one as well.
     ForwardTwice,
+    /// What time has brought about waits like what clients want, for whoever leads.
+    ForwardDue,
 }
 
 /// What a replica knows about itself, for status pages and metrics.
