@@ -8,16 +8,18 @@ use std::process::Command;
 struct Counts {
     /// Simulated seeds.
     seeds: u32,
-    /// Those of them that are run with ZooKeeper's whole stack, too.
+    /// Those of them that are run with etcd's and ZooKeeper's whole stacks, too.
     stack_seeds: u32,
     /// Deaths of a whole cluster under load, on each kind of disk.
     kills: u32,
+    /// Operations of clients, kills and partitions in the chaos test.
+    chaos: [u32; 3],
 }
 
-/// A quarter of an hour on two cores.
-const CI: Counts = Counts { seeds: 300, stack_seeds: 30, kills: 5 };
+/// Less than half an hour on two cores.
+const CI: Counts = Counts { seeds: 300, stack_seeds: 30, kills: 5, chaos: [100_000, 5, 2] };
 /// What a release is worth.
-const FULL: Counts = Counts { seeds: 2000, stack_seeds: 200, kills: 20 };
+const FULL: Counts = Counts { seeds: 2000, stack_seeds: 200, kills: 20, chaos: [1_000_000, 50, 20] };
 
 /// Optimized and with every assertion on: the whole of it is built once, and real processes are timed as users would see them.
 const PROFILE: [&str; 2] = ["--profile", "proof"];
@@ -29,9 +31,12 @@ const CLUSTERS: [&[&str]; 3] = [
     &["--protocol", "zab", "--members", "3", "--observers", "2"],
 ];
 
-/// ZooKeeper's tree and sessions above the same.
-const STACKS: [&[&str]; 2] =
-    [&["--stack", "zookeeper", "--members", "5"], &["--stack", "zookeeper", "--members", "3", "--observers", "2"]];
+/// etcd's keyspace, leases and watches above the same, and ZooKeeper's tree and sessions.
+const STACKS: [&[&str]; 3] = [
+    &["--stack", "etcd", "--members", "5"],
+    &["--stack", "zookeeper", "--members", "5"],
+    &["--stack", "zookeeper", "--members", "3", "--observers", "2"],
+];
 
 /// Every test, each as often as it likes; `more` goes to `cargo test`.
 pub(crate) fn test(more: &[String]) -> Result<(), String> {
@@ -80,6 +85,9 @@ fn counted(counts: &Counts) -> Result<(), String> {
     fetch_peers()?;
     let mut tests = cargo("test");
     tests.env("QUORATE_SEEDS", counts.seeds.to_string()).env("QUORATE_KILLS", counts.kills.to_string());
+    for (variable, count) in ["OPERATIONS", "KILLS", "PARTITIONS"].iter().zip(counts.chaos) {
+        tests.env(format!("QUORATE_CHAOS_{variable}"), count.to_string());
+    }
     run(tests.args(PROFILE).args(["--workspace", "--no-fail-fast"]))?;
     mutants()?;
     let clusters = CLUSTERS.iter().map(|cluster| (cluster, counts.seeds));

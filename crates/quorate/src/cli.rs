@@ -4,7 +4,9 @@ mod bench;
 mod client;
 
 pub(crate) use bench::{Bench, Failover, Whose, ZooKeeperBench, ZooKeeperLoad, ZooKeeperServer, etcd};
-pub(crate) use client::{Client, Compact, Del, Get, Keys, Lease, LeaseId, Member, Order, OutputForm, Put, SortBy, Txn, Watch, lease_id};
+pub(crate) use client::{
+    Client, Compact, Del, Get, Keys, Lease, LeaseId, Member, Order, OutputForm, Put, SortBy, Txn, Watch, lease_id,
+};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -118,8 +120,9 @@ pub(crate) struct Sim {
     /// Which protocol: raft or zab [default: raft]
     #[arg(long)]
     pub(crate) protocol: Option<String>,
-    /// What runs above it: map (a small map), or zookeeper (zab; ZooKeeper's own tree, sessions and bytes)
-    #[arg(long, default_value = "map", value_parser = ["map", "zookeeper"])]
+    /// What runs above it: map (a small map), etcd (raft; etcd's own keyspace in its data file, leases, watches and bytes), or zookeeper
+    /// (zab; ZooKeeper's own tree, sessions and bytes)
+    #[arg(long, default_value = "map", value_parser = ["map", "etcd", "zookeeper"])]
     pub(crate) stack: String,
     /// Many seeds: 1..2000 has both ends
     #[arg(long, value_name = "FROM..TO", conflicts_with = "seed")]

@@ -23,7 +23,7 @@ pub(crate) fn run(options: &cli::Sim) -> ExitCode {
 
 fn settings(options: &cli::Sim, seed: u64) -> Result<SimOptions, String> {
     let protocol = protocol(options)?;
-    if options.observers > 0 && protocol == Protocol::Raft {
+    if options.observers > 0 && matches!(protocol, Protocol::Raft | Protocol::Etcd) {
         return Err("--observers: there are some in Zab only; with Raft all members vote here".into());
     }
     let off = options.off.iter().map(|name| name.parse().map_err(|unknown| format!("--off: {unknown}")));
@@ -38,13 +38,15 @@ fn settings(options: &cli::Sim, seed: u64) -> Result<SimOptions, String> {
     })
 }
 
-/// ZooKeeper's tree stands on Zab: who names it need not name that.
+/// ZooKeeper's tree stands on Zab and etcd's keyspace on Raft: who names it need not name that.
 fn protocol(options: &cli::Sim) -> Result<Protocol, String> {
     let named = options.protocol.as_deref();
     let protocol = named.unwrap_or("raft").parse().map_err(|unknown| format!("--protocol: {unknown}"))?;
     match (options.stack.as_str(), protocol) {
         ("zookeeper", Protocol::Raft) if named.is_some() => Err("--stack zookeeper: it stands on Zab, not on Raft".into()),
         ("zookeeper", _) => Ok(Protocol::ZooKeeper),
+        ("etcd", Protocol::Zab) => Err("--stack etcd: it stands on Raft, not on Zab".into()),
+        ("etcd", _) => Ok(Protocol::Etcd),
         _ => Ok(protocol),
     }
 }
@@ -107,5 +109,14 @@ mod tests {
             assert_eq!(settings(&options(line), 1).expect("it is fine").protocol, Protocol::ZooKeeper, "{line}");
         }
         assert!(settings(&options("--seed 1 --protocol raft --stack zookeeper"), 1).is_err());
+    }
+
+    #[test]
+    fn etcds_keyspace_stands_on_raft() {
+        for line in ["--seed 1 --stack etcd", "--seed 1 --protocol raft --stack etcd"] {
+            assert_eq!(settings(&options(line), 1).expect("it is fine").protocol, Protocol::Etcd, "{line}");
+        }
+        assert!(settings(&options("--seed 1 --protocol zab --stack etcd"), 1).is_err());
+        assert!(settings(&options("--seed 1 --stack etcd --observers 2"), 1).is_err());
     }
 }

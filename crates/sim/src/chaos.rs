@@ -206,6 +206,13 @@ impl<P: Subject> World<P> {
     fn damage_one(&mut self) {
         let Some(member) = self.victim() else { return };
         self.crash(member, true);
+        if P::KEEPS_FILES && self.chance.one_in(1, 2) {
+            if self.members[member].disk.rot_in("data/") {
+                self.fault(Fault::Rot, || format!("m{}, beside its log", member + 1));
+                self.members[member].rotten = true;
+            }
+            return;
+        }
         if self.members[member].disk.rot() {
             self.fault(Fault::Rot, || format!("m{}", member + 1));
             self.members[member].damaged = true;

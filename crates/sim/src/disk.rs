@@ -188,10 +188,15 @@ impl SimDisk {
 
     /// Damages what was synced to the log, of a member that is down. False if there is nothing to damage.
     pub(crate) fn rot(&self) -> bool {
+        self.rot_in("log/")
+    }
+
+    /// The same of a file in a folder.
+    pub(crate) fn rot_in(&self, folder: &str) -> bool {
         let mut state = self.state();
         let state = &mut *state;
         let logs: Vec<usize> =
-            state.names.iter().filter(|(path, _)| path.starts_with("log/")).map(|(_, &number)| number).collect();
+            state.names.iter().filter(|(path, _)| path.starts_with(folder)).map(|(_, &number)| number).collect();
         if logs.is_empty() {
             return false;
         }

@@ -28,6 +28,9 @@ impl<P: Subject> World<P> {
         let wall = Wall(now.since(Instant::ZERO));
         process.replica.handle(now, wall, event, &mut effects);
         let life = self.members[member].life;
+        if !P::is_whole(self, member) {
+            effects.clear();
+        }
         for effect in effects.drain(..) {
             if !self.lives(member, life) {
                 break;
@@ -36,6 +39,9 @@ impl<P: Subject> World<P> {
         }
         self.effects = effects;
         self.schedule_wake(member);
+        if self.lives(member, life) {
+            P::turned(self, member);
+        }
     }
 
     fn carry_out(&mut self, member: usize, effect: MapEffect<P>) {

@@ -185,4 +185,12 @@ impl<P: Subject> Witness for RefCell<Ghost<P>> {
     fn applied(&self, member: usize, position: Position, op: u64, digest: Option<u64>) {
         self.borrow_mut().machine_applied(member, position, op, digest);
     }
+
+    fn epoch(&self, member: usize) -> u64 {
+        self.borrow().members[member].term
+    }
+
+    fn time(&self) -> Instant {
+        self.borrow().now
+    }
 }

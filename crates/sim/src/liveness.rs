@@ -70,6 +70,10 @@ impl<P: Subject> World<P> {
         if !self.run_until(end) {
             return false;
         }
+        P::company_in_calm(self, &core);
+        if self.violation().is_some() {
+            return false;
+        }
         let mut last = Vec::new();
         for _ in 0..CALLS_MAX {
             let excused = P::excused_changes(&self.ghost.borrow());

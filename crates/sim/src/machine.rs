@@ -56,12 +56,10 @@ pub(crate) struct Map<F> {
 }
 
 /// A state machine that the world can try: clients see it as registers.
-pub(crate) trait Face: Restore + 'static {
+pub(crate) trait Face: StateMachine + 'static {
     /// Whether registers can be compared and swapped.
     const SWAPS: bool;
 
-    /// A machine to which nothing was applied.
-    fn fresh() -> Self;
     /// From now on the ghost hears of everything that is applied.
     fn watch(&mut self, member: usize, witness: Rc<dyn Witness>);
     /// The same wherever the same was applied. `None` while the machine is that of no one moment: see
@@ -77,6 +75,18 @@ pub(crate) trait Face: Restore + 'static {
     fn told(response: &Self::Response) -> Result<Told, String>;
 }
 
+/// One that begins with nothing, and is kept in snapshots.
+pub(crate) trait InMemory: Face + Restore {
+    /// A machine to which nothing was applied.
+    fn fresh() -> Self;
+}
+
+impl<F: Form> InMemory for Map<F> {
+    fn fresh() -> Map<F> {
+        Map::new()
+    }
+}
+
 /// What an answer tells of a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Told {
@@ -88,10 +98,6 @@ pub(crate) struct Told {
 
 impl<F: Form> Face for Map<F> {
     const SWAPS: bool = true;
-
-    fn fresh() -> Map<F> {
-        Map::new()
-    }
 
     fn watch(&mut self, member: usize, witness: Rc<dyn Witness>) {
         self.watcher = Some((member, witness));
@@ -118,6 +124,10 @@ impl<F: Form> Face for Map<F> {
 pub(crate) trait Witness {
     /// The machine of `member` applied (or skipped) what stands at `position`, and has this digest, unless it is still fuzzy.
     fn applied(&self, member: usize, position: Position, op: u64, digest: Option<u64>);
+    /// The epoch in which `member` is.
+    fn epoch(&self, member: usize) -> u64;
+    /// The world's time.
+    fn time(&self) -> Instant;
 }
 
 /// A snapshot in progress: the registers as they were, and the first not yet given.

@@ -35,6 +35,8 @@ pub(crate) struct Member<P: Subject> {
     pub(crate) chance: Chance,
     /// Its log was damaged, and no leader has confirmed to it what is committed since.
     pub(crate) damaged: bool,
+    /// What it keeps beside its log was damaged, which it may notice at any time.
+    pub(crate) rotten: bool,
     /// Its disk was replaced by an empty one.
     pub(crate) wiped: bool,
     /// Timeouts that were handled without time going on.
@@ -44,7 +46,7 @@ pub(crate) struct Member<P: Subject> {
 impl<P: Subject> Member<P> {
     /// Whether it keeps what it synced, and may vote.
     pub(crate) fn is_sound(&self) -> bool {
-        !self.wiped && !self.damaged && self.fate == Fate::Fine
+        !self.wiped && !self.damaged && !self.rotten && self.fate == Fate::Fine
     }
 }
 

@@ -56,6 +56,14 @@ pub enum Mutant {
     Zab(zab::Mutant),
     /// A forwarded proposal is sent twice.
     ForwardTwice,
+    /// What a leader's clocks had brought about is forwarded to the next leader.
+    ForwardDue,
+    /// What a compaction made unreadable is swept up before watchers have heard of it.
+    SweepBeforeWatches,
+    /// Leases' clocks begin whole with each leader.
+    LeasesBeginWhole,
+    /// The data file says to hold more than it does.
+    AppliedAheadOfData,
 }
 
 /// A protocol.
@@ -63,6 +71,8 @@ pub enum Mutant {
 pub enum Protocol {
     /// Raft.
     Raft,
+    /// The same below etcd's keyspace, leases and watches.
+    Etcd,
     /// ZooKeeper's Fast Leader Election and Zab.
     Zab,
     /// The same below ZooKeeper's tree and sessions.
@@ -134,9 +144,10 @@ impl FromStr for Protocol {
     fn from_str(name: &str) -> Result<Protocol, Unknown> {
         match name {
             "raft" => Ok(Protocol::Raft),
+            "etcd" => Ok(Protocol::Etcd),
             "zab" => Ok(Protocol::Zab),
             "zookeeper" => Ok(Protocol::ZooKeeper),
-            _ => Err(Unknown { name: name.into(), known: vec!["raft", "zab", "zookeeper"] }),
+            _ => Err(Unknown { name: name.into(), known: vec!["raft", "etcd", "zab", "zookeeper"] }),
         }
     }
 }

@@ -34,6 +34,9 @@ pub(crate) struct Plan<P: Subject> {
     pub(crate) load: Load,
     /// By how many parts in a thousand clocks may drift without a fault.
     pub(crate) drift: u64,
+    /// The known bug to put back.
+    #[cfg(feature = "mutants")]
+    pub(crate) mutant: Option<crate::options::Mutant>,
 }
 
 /// What the clients do.
@@ -75,7 +78,11 @@ impl<P: Subject> Plan<P> {
             fair: fair_weather(chance),
             sync: [(50, 200), (500, 3_000), (5_000, 20_000)]
                 .map(|(low, high)| (Duration::from_micros(low), Duration::from_micros(high)))[chance.below(3) as usize],
-            replica: replica_options(options, chance),
+            replica: {
+                let mut settings = replica_options(options, chance);
+                P::settle_replica(&mut settings);
+                settings
+            },
             log: LogOptions {
                 segment_bytes: [16 << 10, 64 << 10, 256 << 10][chance.below(3) as usize],
                 step_bytes: [4 << 10, 16 << 10][chance.below(2) as usize],
@@ -96,6 +103,8 @@ impl<P: Subject> Plan<P> {
             },
             drift: P::drift(&config),
             config,
+            #[cfg(feature = "mutants")]
+            mutant: options.mutant,
         }
     }
 
@@ -130,7 +139,11 @@ fn replica_options(options: &SimOptions, chance: &mut Chance) -> replica::Option
         snapshot_chunk_bytes: [64, 1 << 10][chance.below(2) as usize],
         entries_kept: [0, 10, 200][chance.below(3) as usize],
         #[cfg(feature = "mutants")]
-        mutant: (options.mutant == Some(crate::options::Mutant::ForwardTwice)).then_some(replica::Mutant::ForwardTwice),
+        mutant: match options.mutant {
+            Some(crate::options::Mutant::ForwardTwice) => Some(replica::Mutant::ForwardTwice),
+            Some(crate::options::Mutant::ForwardDue) => Some(replica::Mutant::ForwardDue),
+            _ => None,
+        },
         ..replica::Options::default()
     }
 }

@@ -4,6 +4,7 @@ use crate::fault::{Fault, Tally};
 use crate::invariant::Violation;
 use crate::options::SimOptions;
 use crate::run::{Outcome, run};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +31,8 @@ pub struct Summary {
     pub leader_changes: u64,
     /// Operations that were checked.
     pub operations: u64,
+    /// How often what was looked at, beyond the protocol.
+    pub checks: BTreeMap<&'static str, u64>,
     /// What was wrong, by seed.
     pub violations: Vec<Violation>,
 }
@@ -47,6 +50,9 @@ impl Summary {
         self.faults_per_seed.push(outcome.faults.total());
         self.leader_changes += outcome.leader_changes;
         self.operations += outcome.operations;
+        for (what, count) in &outcome.checks {
+            *self.checks.entry(what).or_default() += count;
+        }
         self.violations.extend(outcome.violation.clone());
     }
 
@@ -72,7 +78,12 @@ impl fmt::Display for Summary {
             self.steps_per_second(),
             violations.len(),
             self.median_faults(),
-        )
+        )?;
+        if !self.checks.is_empty() {
+            let checks: Vec<String> = self.checks.iter().map(|(what, count)| format!("{what} {count}")).collect();
+            write!(f, "; looked at: {}", checks.join(", "))?;
+        }
+        Ok(())
     }
 }
 

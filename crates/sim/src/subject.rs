@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::ghost::Ghost;
 use crate::history::Fact;
 use crate::invariant::durable::Found;
+use crate::linear::Done;
 use crate::machine::Face;
 use crate::options::SimOptions;
 use crate::plan::Plan;
@@ -17,6 +18,7 @@ use consensus::{
     StateMachine,
 };
 use replica::Answer;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -54,6 +56,8 @@ pub(crate) trait Subject: Sized + 'static {
     const OUTPUTS_MAX: usize;
     /// A snapshot never holds what is not committed.
     const SNAPSHOTS_ARE_COMMITTED: bool;
+    /// Machines are kept in files that they are read from all the time.
+    const KEEPS_FILES: bool = false;
 
     // ---- the plan ----
 
@@ -61,6 +65,8 @@ pub(crate) trait Subject: Sized + 'static {
     fn draw_config(options: &SimOptions, chance: &mut Chance) -> Self::Config;
     /// … and those that depend on the rest of the plan.
     fn settle_config(config: &mut Self::Config, chance: &mut Chance);
+    /// The replica's settings that are not for chance to draw.
+    fn settle_replica(_options: &mut replica::Options) {}
     /// Whether a class of faults makes sense with these settings.
     fn suits(config: &Self::Config, fault: Fault) -> bool;
     /// A member whose disk was emptied may take part again after so long, as one that abstains at first.
@@ -136,6 +142,25 @@ pub(crate) trait Subject: Sized + 'static {
     fn answer_company(_world: &mut World<Self>, _member: usize, _token: u64, _answer: Answer<ResponseOf<Self>>) {}
     /// A member has heard of a session.
     fn heard(_world: &mut World<Self>, _member: usize, _note: SessionNote) {}
+
+    /// A member has taken in an event: whether what its machine says of it counts. False if its process is gone because what it kept
+    /// could not be read.
+    fn is_whole(_world: &mut World<Self>, _member: usize) -> bool {
+        true
+    }
+    /// A member has taken in an event, and has carried out what came of it.
+    fn turned(_world: &mut World<Self>, _member: usize) {}
+    /// A healed core has found itself and clients have fallen silent: now all of the company must be served there.
+    fn company_in_calm(_world: &mut World<Self>, _core: &[usize]) {}
+    /// What they have done, for the check of real time.
+    fn done_by_company(_world: &World<Self>) -> Vec<Done> {
+        Vec::new()
+    }
+
+    /// How often what was looked at.
+    fn tally(_world: &World<Self>) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
 
     // ---- what the ghost sees ----
 

@@ -271,11 +271,12 @@ impl Workload {
     }
 
     /// After the run: is what clients were told one story? How many operations tell it?
-    pub(crate) fn check<P: Subject>(&self, ghost: &mut Ghost<P>) -> u64 {
+    pub(crate) fn check<P: Subject>(&self, ghost: &mut Ghost<P>, company: Vec<Done>) -> u64 {
         for (op, operation) in (0..).zip(&self.operations) {
             check_refusal(op, operation, ghost);
         }
-        let story: Vec<Done> = (0..).zip(&self.operations).filter_map(|(op, operation)| done(op, operation, ghost)).collect();
+        let mut story: Vec<Done> = (0..).zip(&self.operations).filter_map(|(op, operation)| done(op, operation, ghost)).collect();
+        story.extend(company);
         let count = story.len() as u64;
         if let Err(what) = linear::check(story) {
             ghost.violate(Invariant::Linearizability, what);

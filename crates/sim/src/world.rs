@@ -263,6 +263,7 @@ fn new_member<P: Subject>(plan: &Plan<P>, chance: &mut Chance) -> Member<P> {
         chance: chance.fork(),
         spins: 0,
         damaged: false,
+        rotten: false,
         wiped: false,
     }
 }

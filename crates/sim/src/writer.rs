@@ -10,7 +10,6 @@ use bytes::Bytes;
 use consensus::{Entry, Restore, Snapshot, StateMachine, Ticket};
 use replica::Event;
 use std::time::Duration;
-use storage::SnapshotError;
 
 impl<P: Subject> World<P> {
     /// The disk is done with something that a process waits for.
@@ -115,7 +114,10 @@ impl<P: Subject> World<P> {
     }
 
     /// The machine that a snapshot holds, from its pieces. `None` if they hold none.
-    pub(crate) fn restore(&mut self, member: usize, chunks: Vec<Bytes>) -> Option<Machine<P>> {
+    pub(crate) fn restore(&mut self, member: usize, chunks: Vec<Bytes>) -> Option<Machine<P>>
+    where
+        Machine<P>: Restore,
+    {
         match Machine::<P>::restore(&mut chunks.into_iter()) {
             Ok(machine) => {
                 self.ghost.borrow_mut().restored(member, machine.applied(), machine.digest());
@@ -151,15 +153,6 @@ impl<P: Subject> World<P> {
                 self.feed(member, Event::SnapshotSaved(snapshot));
             }
             Err(fault) => self.disk_failed(member, &fault),
-        }
-    }
-
-    pub(crate) fn snapshot_failed(&mut self, member: usize, error: &SnapshotError) {
-        match error {
-            SnapshotError::Fault(fault) => self.disk_failed(member, fault),
-            damaged => {
-                self.violate(Invariant::SnapshotsAreWhole, format!("member {}: {damaged}", member + 1));
-            }
         }
     }
 

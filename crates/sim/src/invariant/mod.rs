@@ -65,6 +65,26 @@ pub enum Invariant {
     MessagesAreLegal,
     /// A primary proposes only once it has applied all that its epoch began with (Zab).
     PrimaryIntegrity,
+    /// Watch events come in the order of revisions (etcd: Ordered).
+    WatchesAreOrdered,
+    /// No event comes twice, also over several streams (etcd: Unique, Resumable).
+    WatchesAreUnique,
+    /// No event is left out between the first revision wanted and the last one told of, and in the end none at all (etcd: Reliable).
+    WatchesAreReliable,
+    /// A revision comes whole (etcd: Atomic).
+    WatchesAreAtomic,
+    /// Whoever is told of a revision has been told of all up to it (etcd: Bookmarkable).
+    WatchesAreBookmarked,
+    /// A watcher is told of a compaction if and only if it took what the watcher wanted next.
+    WatchesHearOfCompaction,
+    /// No lease ends before its time to live has passed since its last sign of life that was answered.
+    LeasesEndOnTime,
+    /// Only a leader ends leases, in its own term.
+    LeasesEndInTheirTerm,
+    /// All keys of a lease that ends go in one revision.
+    LeasesEndWhole,
+    /// A new leader begins with what the last checkpoint left of a lease, and ends it when that is over.
+    LeasesKeepTheirTime,
     /// After the chaos: a leader, answers, agreement, and calm.
     Liveness,
 }
@@ -93,6 +113,16 @@ impl Invariant {
             Invariant::AppliedOnce => 21,
             Invariant::StrangersAbstain => 22,
             Invariant::Linearizability
+            | Invariant::WatchesAreOrdered
+            | Invariant::WatchesAreUnique
+            | Invariant::WatchesAreReliable
+            | Invariant::WatchesAreAtomic
+            | Invariant::WatchesAreBookmarked
+            | Invariant::WatchesHearOfCompaction
+            | Invariant::LeasesEndOnTime
+            | Invariant::LeasesEndInTheirTerm
+            | Invariant::LeasesEndWhole
+            | Invariant::LeasesKeepTheirTime
             | Invariant::Liveness
             | Invariant::ReadsNeverGoBack
             | Invariant::EpochsAreDurable

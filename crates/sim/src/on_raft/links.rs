@@ -1,8 +1,8 @@
 //! Links between processes: how each end learns that they stand or are gone.
 
 use crate::fault::Fault;
-use crate::on_raft::Raft;
 use crate::on_raft::ship::Shipment;
+use crate::on_raft::{Raft, Stack};
 use crate::subject;
 use crate::world::{Occasion, World, id};
 use consensus::{How, Instant, Link};
@@ -62,6 +62,8 @@ pub(crate) enum Happening {
     LinkTimeout { at: usize, peer: usize, life: u64 },
     /// A snapshot moves between two members.
     Ship(Box<Shipment>),
+    /// One of the company acts, or something happens to one; in a process, if it is said in which.
+    Acts { errand: u64, at: Option<usize> },
 }
 
 impl subject::Happening for Happening {
@@ -70,6 +72,7 @@ impl subject::Happening for Happening {
             Happening::Deliver { to, .. } => Some(*to),
             Happening::Dial { at, .. } | Happening::Hangup { at, .. } | Happening::LinkTimeout { at, .. } => Some(*at),
             Happening::Ship(shipment) => Some(shipment.waits_for()),
+            Happening::Acts { at, .. } => *at,
         }
     }
 
@@ -94,7 +97,7 @@ impl Net {
     }
 }
 
-impl World<Raft> {
+impl<S: Stack> World<Raft<S>> {
     /// A process that began knows of no links yet, and dials everybody.
     pub(crate) fn begin_links(&mut self, at: usize) {
         for peer in (0..self.members.len()).filter(|&peer| peer != at) {

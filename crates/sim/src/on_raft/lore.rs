@@ -1,6 +1,6 @@
 //! What the ghost knows of Raft's members beyond what it knows of any.
 
-use crate::on_raft::Raft;
+use crate::on_raft::{Raft, Stack};
 use crate::plan::Plan;
 use consensus::{Instant, NodeId, Position};
 use std::collections::{HashMap, HashSet};
@@ -47,7 +47,7 @@ pub(crate) struct Known {
 }
 
 impl Lore {
-    pub(super) fn new(plan: &Plan<Raft>) -> Lore {
+    pub(super) fn new<S: Stack>(plan: &Plan<Raft<S>>) -> Lore {
         let raft::Config { pre_vote, check_quorum, lease_reads, election_timeout, .. } = plan.config;
         Lore {
             rules: Rules { pre_vote, check_quorum, lease_reads, election_timeout },

@@ -2,12 +2,12 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use crate::on_raft::Raft;
 use crate::on_raft::cue::{Cue, Said};
+use crate::on_raft::{Raft, Stack};
 use consensus::{Consensus, Instant, NodeId, Output, Role};
 use raft::{Ballot, Body, Decision, Message};
 
-impl Ghost<Raft> {
+impl<S: Stack> Ghost<Raft<S>> {
     /// A member stepped, at `now` by its own clock.
     pub(super) fn take_in(
         &mut self,

@@ -2,15 +2,15 @@
 
 use crate::fault::Fault;
 use crate::network::Fate;
-use crate::on_raft::Raft;
 use crate::on_raft::links::{Happening, Stream};
 use crate::on_raft::words::say;
+use crate::on_raft::{Raft, Stack};
 use crate::world::{Occasion, Phase, World, id};
 use raft::{Body, Message};
 use replica::Event;
 use std::time::Duration;
 
-impl World<Raft> {
+impl<S: Stack> World<Raft<S>> {
     pub(super) fn send_message(&mut self, from: usize, to: usize, message: Message) {
         let from_life = self.members[from].life;
         let losses = self.net.end(from, to).losses;

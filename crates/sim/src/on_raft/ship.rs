@@ -1,9 +1,8 @@
 //! A snapshot on its way from one member to another: whole, or not at all.
 
-use crate::disk::SimDisk;
-use crate::on_raft::Raft;
+use crate::on_raft::kept::{Kept, Sendable};
 use crate::on_raft::links::Happening;
-use crate::on_raft::store::read_all;
+use crate::on_raft::{Raft, Stack};
 use crate::world::{Occasion, World, id};
 use bytes::Bytes;
 use consensus::Snapshot;
@@ -11,7 +10,6 @@ use raft::{Body, Message};
 use replica::Event;
 use std::fmt;
 use std::time::Duration;
-use storage::SnapshotWriter;
 
 /// A snapshot on its way.
 pub(crate) struct Shipment {
@@ -28,7 +26,7 @@ enum Stage {
     /// Its bytes travel.
     Travels { message: Message, snapshot: Snapshot, chunks: Vec<Bytes>, losses: u64 },
     /// The receiver has written it, and syncs it.
-    Settles { message: Message, life: u64, writer: SnapshotWriter<SimDisk> },
+    Settles { message: Message, life: u64 },
     /// The sender hears how it ended.
     Ended { delivered: bool },
 }
@@ -46,20 +44,21 @@ impl Shipment {
     }
 }
 
-impl World<Raft> {
+impl<S: Stack> World<Raft<S>> {
     /// Sends the newest snapshot.
     pub(crate) fn ship(&mut self, from: usize, to: usize, message: Message) {
         let (from_life, number) = (self.members[from].life, self.chance.draw());
         let shipment = |stage| Box::new(Shipment { from, from_life, to, number, stage });
-        let Some(newest) = self.process(from).store.newest.clone() else {
+        let newest = match self.process(from).store.kept.newest() {
+            Ok(newest) => newest,
+            Err(failure) => return self.keeping_failed(from, &failure),
+        };
+        let Some(Sendable { standing, chunks }) = newest else {
             return self
                 .after(Duration::from_millis(1), Occasion::Link(Happening::Ship(shipment(Stage::Ended { delivered: false }))));
         };
-        let chunks = match read_all(&newest) {
-            Ok(chunks) => chunks,
-            Err(error) => return self.snapshot_failed(from, &error),
-        };
-        let snapshot = newest.snapshot().clone();
+        let configuration = standing.configuration.unwrap_or_else(|| self.plan.configuration());
+        let snapshot = Snapshot { position: standing.position, configuration };
         // What is sent is the newest, even if that is newer than what was asked for.
         let message = Message { term: message.term, body: Body::InstallSnapshot { snapshot: snapshot.clone() } };
         let losses = self.net.end(from, to).losses;
@@ -78,17 +77,14 @@ impl World<Raft> {
             Stage::Travels { message, snapshot, chunks, losses } => {
                 let stands = self.net.end(from, to).losses == losses;
                 let passes = self.network.passes(from, to) && stands && self.members[to].process.is_some();
-                if !passes {
+                if !passes || !self.receive(from, to, number, snapshot, &chunks) {
                     return self.after(Duration::from_millis(200), back(Stage::Ended { delivered: false }));
                 }
-                let Some(writer) = self.receive(from, to, number, snapshot, &chunks) else {
-                    return self.after(Duration::from_millis(200), back(Stage::Ended { delivered: false }));
-                };
                 let (latency, life) = (self.sync_latency(to), self.members[to].life);
-                self.after(latency, back(Stage::Settles { message, life, writer }));
+                self.after(latency, back(Stage::Settles { message, life }));
             }
-            Stage::Settles { message, life, writer } => {
-                let delivered = self.lives(to, life) && self.settle(from, to, number, message, writer);
+            Stage::Settles { message, life } => {
+                let delivered = self.lives(to, life) && self.settle(from, to, number, message);
                 self.after(Duration::from_millis(1), back(Stage::Ended { delivered }));
             }
             Stage::Ended { delivered } => {
@@ -99,44 +95,37 @@ impl World<Raft> {
         }
     }
 
-    fn receive(
-        &mut self,
-        from: usize,
-        to: usize,
-        number: u64,
-        snapshot: Snapshot,
-        chunks: &[Bytes],
-    ) -> Option<SnapshotWriter<SimDisk>> {
+    fn receive(&mut self, from: usize, to: usize, number: u64, snapshot: Snapshot, chunks: &[Bytes]) -> bool {
         let store = &mut self.process(to).store;
-        store.receiving.insert(from, number);
-        let written = store.snapshots.receive(id(from), snapshot).and_then(|mut writer| {
-            chunks.iter().try_for_each(|chunk| writer.write(chunk))?;
-            Ok(writer)
-        });
-        match written {
-            Ok(writer) => Some(writer),
-            Err(fault) => {
-                self.disk_failed(to, &fault);
-                None
+        // One that has begun to arrive and is not whole gives way.
+        store.receiving.remove(&from);
+        match store.kept.receive(id(from), snapshot, chunks) {
+            Ok(writing) => {
+                store.receiving.insert(from, (number, writing));
+                true
+            }
+            Err(failure) => {
+                self.keeping_failed(to, &failure);
+                false
             }
         }
     }
 
     /// The snapshot is here whole. False if another took its place meanwhile, or the disk failed.
-    fn settle(&mut self, from: usize, to: usize, number: u64, message: Message, writer: SnapshotWriter<SimDisk>) -> bool {
+    fn settle(&mut self, from: usize, to: usize, number: u64, message: Message) -> bool {
         let process = self.process(to);
-        if process.store.receiving.get(&from) != Some(&number) {
+        if process.store.receiving.get(&from).is_none_or(|(receiving, _)| *receiving != number) {
             return false;
         }
-        process.store.receiving.remove(&from);
-        let sealed = match writer.finish() {
+        let Some((_, writing)) = process.store.receiving.remove(&from) else { return false };
+        let sealed = match S::Kept::seal(writing) {
             Ok(sealed) => sealed,
-            Err(fault) => {
-                self.disk_failed(to, &fault);
+            Err(failure) => {
+                self.keeping_failed(to, &failure);
                 return false;
             }
         };
-        process.arrived = Some(sealed);
+        self.process(to).arrived = Some(sealed);
         let life = self.members[to].life;
         self.feed(to, Event::SnapshotArrived { from: id(from), message });
         if self.lives(to, life) {
@@ -148,7 +137,7 @@ impl World<Raft> {
     /// The replica does not want the snapshot that arrived.
     pub(crate) fn discard_arrived(&mut self, member: usize) {
         if let Some(sealed) = self.process(member).arrived.take()
-            && let Err(fault) = sealed.discard()
+            && let Err(fault) = S::Kept::discard(sealed)
         {
             self.disk_failed(member, &fault);
         }

@@ -1,39 +1,35 @@
-//! The log and the snapshots of a Raft member.
+//! The log of a Raft member, and what it keeps of its machine beside it.
 
 use crate::disk::{SimDisk, SimFile};
 use crate::invariant::Invariant;
 use crate::invariant::durable::Found;
-use crate::machine::{Bare, Map};
+use crate::machine::Face;
 use crate::member;
-use crate::on_raft::Raft;
+use crate::on_raft::kept::{Failure, Kept, Opened};
+use crate::on_raft::{Raft, Stack};
 use crate::subject::Store;
 use crate::world::{World, id};
 use bytes::Bytes;
-use consensus::{Entry, Fetch, Persist, Position, Promise, Snapshot};
+use consensus::{Entry, Fetch, Persist, Position, Snapshot, StateMachine};
 use std::collections::BTreeMap;
-use storage::{
-    DurableSnapshot, Fault, Identity, Log, LogReader, OpenError, Opened, Recovered, RecoveryError, SealedSnapshot, SnapshotError,
-    SnapshotWriter, Snapshots,
-};
+use storage::{Fault, Log, LogReader, OpenError, Recovered, RecoveryError, SnapshotError};
 
 /// The cluster's number.
-const CLUSTER: u64 = 0xc1;
+pub(super) const CLUSTER: u64 = 0xc1;
 
 /// What a Raft member keeps on its disk.
-pub(crate) struct RaftStore {
+pub(crate) struct RaftStore<K: Kept> {
     log: Log<SimDisk>,
     reader: LogReader<SimDisk>,
-    pub(super) snapshots: Snapshots<SimDisk>,
-    pub(super) newest: Option<DurableSnapshot<SimDisk>>,
-    taking: Option<(Position, SnapshotWriter<SimDisk>)>,
-    /// The last shipment of a snapshot from each peer that has begun to arrive.
-    pub(super) receiving: BTreeMap<usize, u64>,
+    pub(super) kept: K,
+    /// The last snapshot from each peer that has begun to arrive: the number of its shipment, and what is written of it.
+    pub(super) receiving: BTreeMap<usize, (u64, K::Writing)>,
     /// Held while the process lives.
     _lock: SimFile,
 }
 
-impl Store for RaftStore {
-    type Arrived = SealedSnapshot<SimDisk>;
+impl<K: Kept> Store for RaftStore<K> {
+    type Arrived = K::Sealed;
 
     fn write(&mut self, batch: &[Persist]) -> Result<(), Fault> {
         self.log.write(batch)
@@ -44,10 +40,7 @@ impl Store for RaftStore {
     }
 
     fn cut(&mut self, upto: u64) -> Result<(), Fault> {
-        match &self.newest {
-            Some(newest) => self.log.cut(upto.min(newest.snapshot().position.index), newest),
-            None => Ok(()),
-        }
+        self.kept.cut(&mut self.log, upto)
     }
 
     fn fetch(&mut self, fetch: &Fetch) -> Result<Vec<Entry>, Fault> {
@@ -55,86 +48,66 @@ impl Store for RaftStore {
     }
 
     fn write_chunk(&mut self, snapshot: &Snapshot, chunk: &Bytes) -> Result<(), Fault> {
-        let position = snapshot.position;
-        let (_, writer) = match &mut self.taking {
-            Some(taking) if taking.0 == position => taking,
-            taking => taking.insert((position, self.snapshots.take(snapshot.clone())?)),
-        };
-        writer.write(chunk)
+        self.kept.write_chunk(snapshot, chunk)
     }
 
     fn taking(&self) -> Option<Position> {
-        self.taking.as_ref().map(|taking| taking.0)
+        self.kept.taking()
     }
 
     fn publish(&mut self, kept: usize) -> Result<(), Fault> {
-        let Some((position, writer)) = self.taking.take() else { return Ok(()) };
-        let durable = writer.finish()?.publish()?;
-        self.snapshots.remove_older(kept)?;
-        let newest = self.newest.as_ref().map_or(0, |newest| newest.snapshot().position.index);
-        if position.index > newest {
-            self.newest = Some(durable);
-        }
-        Ok(())
+        self.kept.publish(kept)
     }
 }
 
-/// All pieces of a snapshot.
-pub(super) fn read_all(durable: &DurableSnapshot<SimDisk>) -> Result<Vec<Bytes>, SnapshotError> {
-    let mut reader = durable.read()?;
-    let mut chunks = Vec::new();
-    while let Some(chunk) = reader.next_chunk()? {
-        chunks.push(chunk);
-    }
-    Ok(chunks)
-}
-
-pub(super) fn open(world: &mut World<Raft>, member: usize) -> Option<(RaftStore, Found)> {
+pub(super) fn open<S: Stack>(world: &mut World<Raft<S>>, member: usize) -> Option<(RaftStore<S::Kept>, Found)> {
     let disk = world.members[member].disk.clone();
-    let store = match storage::open(disk, world.plan.log) {
-        Ok(Opened::Member(store)) => *store,
-        Ok(Opened::Blank(_)) if world.members[member].joined => {
+    let opened = match S::Kept::open(disk, world.plan.log, id(member), !world.members[member].joined) {
+        Ok(Some(opened)) => opened,
+        Ok(None) => {
             // It asks its peers, learns that its id is known, and stops: a stranger never votes under an old name.
             world.trace.note(world.now, 8, || format!("m{} has lost its disk and stays away", member + 1));
             world.members[member].fate = member::Fate::Gone;
             return None;
         }
-        Ok(Opened::Blank(blank)) => match blank.create(Identity::of(CLUSTER, id(member)), Promise::default(), Vec::new()) {
-            Ok(store) => store,
-            Err(fault) => {
-                world.start_failed(member, &fault);
-                return None;
-            }
-        },
         Err(error) => {
             open_failed(world, member, &error);
             return None;
         }
     };
-    let storage::Store { recovered, log, newest, snapshots, lock, .. } = store;
+    let Opened { recovered, log, kept, lock, configuration } = opened;
     let found = Found {
         promise: recovered.promise,
         base: recovered.base,
         runs: runs(&recovered),
         last: last(&recovered),
         applied: Position::ZERO,
-        configuration: newest.as_ref().map(|newest| newest.snapshot().configuration.clone()),
+        configuration,
     };
     let reader = log.reader();
-    let store = RaftStore { reader, log, snapshots, newest, taking: None, receiving: BTreeMap::new(), _lock: lock };
-    Some((store, found))
+    Some((RaftStore { reader, log, kept, receiving: BTreeMap::new(), _lock: lock }, found))
 }
 
-/// The machine that the newest snapshot holds.
-pub(super) fn restore(world: &mut World<Raft>, member: usize, store: &RaftStore) -> Option<Map<Bare>> {
-    match store.newest.as_ref().map(read_all).transpose() {
-        Ok(Some(chunks)) => world.restore(member, chunks),
-        Ok(None) => Some(world.watched(member, Map::new())),
-        Err(error) => {
-            world.snapshot_failed(member, &error);
+/// The machine as it was kept.
+pub(super) fn restore<S: Stack>(world: &mut World<Raft<S>>, member: usize, store: &mut RaftStore<S::Kept>) -> Option<S::Machine> {
+    match store.kept.machine() {
+        Ok(Some(machine)) => Some(adopt(world, member, machine)),
+        Ok(None) => Some(world.watched(member, S::fresh())),
+        Err(failure) => {
+            world.keeping_failed(member, &failure);
             None
         }
     }
+}
+
+/// A machine that was kept is to be that of a process.
+fn adopt<S: Stack>(world: &mut World<Raft<S>>, member: usize, machine: S::Machine) -> S::Machine {
+    let mut machine = world.watched(member, machine);
+    S::adopt(world, member, &mut machine);
+    if machine.applied() != Position::ZERO {
+        world.ghost.borrow_mut().restored(member, machine.applied(), machine.digest());
+    }
+    machine
 }
 
 /// (the first of a run of entries of one term, its length), in order.
@@ -147,44 +120,60 @@ fn last(recovered: &Recovered) -> Position {
     recovered.terms.last().map_or(recovered.base, |&(_, term)| Position::new(term, recovered.last))
 }
 
-fn open_failed(world: &mut World<Raft>, member: usize, error: &OpenError) {
+fn open_failed<S: Stack>(world: &mut World<Raft<S>>, member: usize, error: &OpenError) {
+    let failed = world.members[member].disk.cause().is_some();
+    let it = &mut world.members[member];
     match error {
         OpenError::Fault(fault)
         | OpenError::Log(RecoveryError::Fault(fault))
         | OpenError::Snapshot(SnapshotError::Fault(fault)) => world.start_failed(member, fault),
+        OpenError::Data(error) if failed => world.start_failed(member, error),
         // It says which file is damaged, and stays away until it is mended by hand.
-        OpenError::Log(_) if world.members[member].damaged => {
-            world.trace.note(world.now, 20, || format!("m{} stays away: {error}", member + 1));
-            world.members[member].fate = member::Fate::Gone;
-        }
+        OpenError::Log(_) if it.damaged => stay_away(world, member, error),
+        OpenError::Data(_) if it.rotten => stay_away(world, member, error),
         // Nothing was damaged that had been synced.
         other => world.violate(Invariant::SyncedBeforeSaid, format!("member {} cannot start: {other}", member + 1)),
     }
 }
 
+fn stay_away<S: Stack>(world: &mut World<Raft<S>>, member: usize, error: &dyn std::fmt::Display) {
+    world.trace.note(world.now, 20, || format!("m{} stays away: {error}", member + 1));
+    world.members[member].fate = member::Fate::Gone;
+}
+
+impl<S: Stack> World<Raft<S>> {
+    /// What a member kept of its machine could not be read, or not be written.
+    pub(super) fn keeping_failed(&mut self, member: usize, failure: &Failure) {
+        let it = &self.members[member];
+        match failure {
+            _ if it.disk.cause().is_some() => self.disk_failed(member, failure),
+            Failure::Damaged(_) if it.rotten => {
+                stay_away(self, member, failure);
+                self.crash(member, false);
+            }
+            Failure::Disk(_) => self.disk_failed(member, failure),
+            other => self.violate(Invariant::SnapshotsAreWhole, format!("member {}: {other}", member + 1)),
+        }
+    }
+}
+
 /// Puts a snapshot that arrived into force, in place of the log and of older snapshots.
-pub(super) fn install(world: &mut World<Raft>, member: usize, arrived: SealedSnapshot<SimDisk>) -> Option<(Snapshot, Map<Bare>)> {
-    let kept = world.plan.snapshots_kept;
-    let store = &mut world.process(member).store;
-    let installed = store.log.install(arrived).and_then(|durable| {
-        store.newest = Some(durable.clone());
-        store.snapshots.remove_older(kept)?;
-        Ok(durable)
-    });
-    let durable = match installed {
-        Ok(durable) => durable,
-        Err(fault) => {
-            world.disk_failed(member, &fault);
-            return None;
+pub(super) fn install<S: Stack>(
+    world: &mut World<Raft<S>>,
+    member: usize,
+    arrived: <S::Kept as Kept>::Sealed,
+) -> Option<(Snapshot, S::Machine)> {
+    let older = world.plan.snapshots_kept;
+    let RaftStore { log, kept, .. } = &mut world.process(member).store;
+    match kept.install(log, arrived, older) {
+        Ok((standing, machine)) => {
+            let machine = adopt(world, member, machine);
+            let configuration = standing.configuration.unwrap_or_else(|| world.plan.configuration());
+            Some((Snapshot { position: standing.position, configuration }, machine))
         }
-    };
-    let chunks = match read_all(&durable) {
-        Ok(chunks) => chunks,
-        Err(error) => {
-            world.snapshot_failed(member, &error);
-            return None;
+        Err(failure) => {
+            world.keeping_failed(member, &failure);
+            None
         }
-    };
-    let machine = world.restore(member, chunks)?;
-    Some((durable.snapshot().clone(), machine))
+    }
 }

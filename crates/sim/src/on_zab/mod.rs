@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::ghost::Ghost;
 use crate::history::Fact;
 use crate::invariant::durable::Found;
-use crate::machine::{Face, Map};
+use crate::machine::{InMemory, Map};
 use crate::options::SimOptions;
 use crate::plan::Plan;
 use crate::subject::{ResponseOf, Said, Subject};
@@ -42,7 +42,7 @@ pub(crate) struct Zab<S>(PhantomData<S>);
 /// What Zab replicates.
 pub(crate) trait Stack: Sized + 'static {
     /// The state machine.
-    type Machine: Face;
+    type Machine: InMemory;
     /// How its commands become bytes.
     type Codec: replica::Codec<Machine = Self::Machine>;
     /// See [`Subject::Company`].

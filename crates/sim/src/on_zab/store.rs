@@ -3,7 +3,7 @@
 use crate::disk::SimDisk;
 use crate::invariant::Invariant;
 use crate::invariant::durable::Found;
-use crate::machine::Face;
+use crate::machine::{Face, InMemory};
 use crate::on_zab::snapshot::join;
 use crate::on_zab::{Stack, Zab};
 use crate::subject::Store;

@@ -6,7 +6,7 @@
 use super::form::Tree as Form;
 use super::visitors::Visitors;
 use super::{Stack, Zab};
-use crate::machine::{Change, Command, Cursor, Face, Form as _, Told, Witness, mix, wrong};
+use crate::machine::{Change, Command, Cursor, Face, Form as _, InMemory, Told, Witness, mix, wrong};
 use crate::subject::ResponseOf;
 use crate::world::World;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -121,35 +121,6 @@ impl Face for Zoo {
     // Who wants to swap in ZooKeeper names a version.
     const SWAPS: bool = false;
 
-    fn fresh() -> Zoo {
-        let mut bytes = BytesMut::new();
-        bytes.put_u64(0);
-        bytes.put_u32(STANDING as u32);
-        for member in 0..STANDING {
-            bytes.put_i64(standing(member));
-            bytes.put_i32(i32::MAX);
-        }
-        bytes.put_u32(0);
-        let mut nodes = BytesMut::new();
-        let cursor = Cursor {
-            registers: Rc::new(BTreeMap::new()),
-            applied: Position::ZERO,
-            digest: 0,
-            headed: false,
-            next: None,
-            ended: false,
-        };
-        Form::head(&cursor, &mut nodes);
-        // Its zxid, and that there are neither sessions nor access lists, was said above.
-        nodes.advance(16);
-        for key in 0..REGISTERS {
-            Form::register(&cursor, key, 0, &mut nodes);
-        }
-        Form::end(&mut nodes);
-        bytes.extend_from_slice(&nodes);
-        Zoo::restore(&mut [bytes.freeze()].into_iter()).expect("it is a snapshot like any other")
-    }
-
     fn watch(&mut self, member: usize, witness: Rc<dyn Witness>) {
         assert_eq!(self.tree.digest_mismatches(), (0, None), "what was restored is what leaders said that it would be");
         self.watcher = Some((member, witness));
@@ -195,6 +166,37 @@ impl Face for Zoo {
             }
             other => Err(format!("{other:?}")),
         }
+    }
+}
+
+impl InMemory for Zoo {
+    fn fresh() -> Zoo {
+        let mut bytes = BytesMut::new();
+        bytes.put_u64(0);
+        bytes.put_u32(STANDING as u32);
+        for member in 0..STANDING {
+            bytes.put_i64(standing(member));
+            bytes.put_i32(i32::MAX);
+        }
+        bytes.put_u32(0);
+        let mut nodes = BytesMut::new();
+        let cursor = Cursor {
+            registers: Rc::new(BTreeMap::new()),
+            applied: Position::ZERO,
+            digest: 0,
+            headed: false,
+            next: None,
+            ended: false,
+        };
+        Form::head(&cursor, &mut nodes);
+        // Its zxid, and that there are neither sessions nor access lists, was said above.
+        nodes.advance(16);
+        for key in 0..REGISTERS {
+            Form::register(&cursor, key, 0, &mut nodes);
+        }
+        Form::end(&mut nodes);
+        bytes.extend_from_slice(&nodes);
+        Zoo::restore(&mut [bytes.freeze()].into_iter()).expect("it is a snapshot like any other")
     }
 }
 

@@ -3,10 +3,10 @@
 use crate::ghost::Ghost;
 use crate::history::Fact;
 use crate::invariant::Invariant;
-use crate::on_raft::Raft;
+use crate::on_raft::{Raft, Stack};
 use consensus::{Entry, Position};
 
-impl Ghost<Raft> {
+impl<S: Stack> Ghost<Raft<S>> {
     /// What the leader sends is what its log holds.
     pub(crate) fn check_append_sent(&mut self, member: usize, term: u64, previous: Position, entries: &[Entry]) {
         self.check_speaks_as_leader(member, term);

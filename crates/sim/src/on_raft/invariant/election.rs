@@ -2,10 +2,10 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use crate::on_raft::Raft;
+use crate::on_raft::{Raft, Stack};
 use consensus::{Instant, NodeId, Position, Promise};
 
-impl Ghost<Raft> {
+impl<S: Stack> Ghost<Raft<S>> {
     /// A member promised something, which is on its way to the disk.
     pub(crate) fn check_vote(&mut self, member: usize, before: Promise, promise: Promise) {
         if promise.epoch == before.epoch && before.vote.is_some() && promise.vote != before.vote {

@@ -2,11 +2,11 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use crate::on_raft::Raft;
+use crate::on_raft::{Raft, Stack};
 use crate::world::World;
 use consensus::Instant;
 
-impl Ghost<Raft> {
+impl<S: Stack> Ghost<Raft<S>> {
     /// A member answered a read the moment it was asked.
     pub(crate) fn check_lease_read(&mut self, member: usize) {
         let seen = &self.members[member];
@@ -41,7 +41,7 @@ impl Ghost<Raft> {
     }
 }
 
-impl World<Raft> {
+impl<S: Stack> World<Raft<S>> {
     /// When a leader begins to lead, nobody may hold a read lease of an earlier term, by their own clocks.
     pub(crate) fn check_leases(&mut self, leader: usize, term: u64) {
         for (other, it) in self.members.iter().enumerate().filter(|&(other, _)| other != leader) {

@@ -2,9 +2,9 @@
 
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
-use crate::on_raft::Raft;
+use crate::on_raft::{Raft, Stack};
 
-impl Ghost<Raft> {
+impl<S: Stack> Ghost<Raft<S>> {
     pub(crate) fn check_progress(&mut self, member: usize, raft: &raft::Raft) {
         let last = raft.last().index;
         let mut wrong = None;

@@ -3,9 +3,9 @@
 use crate::ghost::Ghost;
 use crate::invariant::Invariant;
 use crate::machine::mix;
-use crate::on_raft::Raft;
+use crate::on_raft::{Raft, Stack};
 
-impl Ghost<Raft> {
+impl<S: Stack> Ghost<Raft<S>> {
     /// A question for the commit index carries a context that was never used before.
     pub(crate) fn check_context(&mut self, member: usize, context: &[u8]) {
         let hash = context.iter().fold(context.len() as u64, |hash, &byte| mix(hash, u64::from(byte)));
