@@ -5,7 +5,7 @@
 
 use crate::history::{History, Mark};
 use crate::index::Index;
-use crate::restore::Head;
+use crate::restore::{Head, MAX_COUNT};
 use crate::row::{decode_lease, decode_mark};
 use crate::sweep::Sweep;
 use crate::{Keyspace, Revision, Values};
@@ -75,9 +75,12 @@ impl Builder {
     pub fn mark(&mut self, at: Revision, row: &[u8]) -> Result<(), RowError> {
         let wrong = |expected: &str| RowError { at: Some(at), expected: expected.into() };
         let (mark, lease, key) = decode_mark(at, row).ok_or_else(|| wrong("a mark"))?;
-        let in_order = self.marks.last().is_none_or(|last| last.mark.at < at);
-        if !in_order || at.main > self.head.revision {
+        let possible = (1..=self.head.revision).contains(&at.main) && (0..MAX_COUNT).contains(&at.sub);
+        if !possible || self.marks.last().is_some_and(|last| last.mark.at >= at) {
             return Err(wrong("the next revision"));
+        }
+        if mark.version > MAX_COUNT {
+            return Err(wrong("a version"));
         }
         self.marks.push(Row { key: self.keys.len(), length: key.len(), mark, lease });
         self.keys.extend_from_slice(key);

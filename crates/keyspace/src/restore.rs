@@ -17,7 +17,7 @@ use bytes::{Buf, Bytes};
 use consensus::{Position, RestoreError};
 
 /// Revisions and versions are counted on from what is restored; this leaves room.
-const MAX_COUNT: i64 = i64::MAX / 2;
+pub(crate) const MAX_COUNT: i64 = i64::MAX / 2;
 
 impl<V: Values> Keyspace<V> {
     /// The machine that a snapshot holds, from its pieces in order (their borders may have moved). Its changes go into `values`, one

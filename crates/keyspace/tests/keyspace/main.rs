@@ -10,6 +10,7 @@ mod members;
 mod model;
 mod random;
 mod ranges;
+mod rows;
 mod snapshots;
 mod txns;
 mod watch_rules;
