@@ -8,14 +8,17 @@
 
 mod authority;
 mod cluster;
+mod contest;
 mod context;
 pub(crate) mod descriptors;
+mod election;
 mod grpc;
 mod health;
 mod http;
 mod kv;
 mod leaderless;
 mod lease;
+mod lock;
 mod maintenance;
 mod metered;
 mod rpcs;

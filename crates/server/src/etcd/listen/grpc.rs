@@ -3,8 +3,10 @@
 use super::super::clock::wall;
 use super::cluster::ClusterService;
 use super::context::ClientPort;
+use super::election::ElectionService;
 use super::kv::KvService;
 use super::lease::LeaseService;
+use super::lock::LockService;
 use super::maintenance::MaintenanceService;
 use super::metered::weigh;
 use super::rpcs::{self, Call};
@@ -23,7 +25,7 @@ use etcd::request_id::RequestIds;
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper::{Request, Response};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tonic::body::Body;
 use tonic::codegen::StdError;
 use tonic::{Code, Status};
@@ -46,15 +48,15 @@ pub(super) struct Services {
     watch: WatchServer<WatchService>,
     lease: LeaseServer<LeaseService>,
     auth: AuthServer<Unbuilt>,
-    lock: LockServer<Unbuilt>,
-    election: ElectionServer<Unbuilt>,
+    lock: LockServer<LockService>,
+    election: ElectionServer<ElectionService>,
     health: HealthServer<HealthService>,
 }
 
 impl Services {
     pub(super) fn new(port: Arc<ClientPort>) -> Services {
         rpcs::all().for_each(|name| port.metrics.know_rpc(name));
-        let ids = RequestIds::new(port.me, wall().0);
+        let ids = Arc::new(Mutex::new(RequestIds::new(port.me, wall().0)));
         let limit = port.config.max_request_bytes.saturating_add(OVERHEAD);
         Services {
             kv: KvServer::new(KvService(port.clone())).max_decoding_message_size(limit).max_encoding_message_size(usize::MAX),
@@ -64,10 +66,10 @@ impl Services {
                 .max_decoding_message_size(limit)
                 .max_encoding_message_size(usize::MAX),
             // Two numbers are the most that a request about a lease says. Keep-alives are not metered, so they are kept short.
-            lease: LeaseServer::new(LeaseService::new(port.clone(), ids)).max_decoding_message_size(LEASE_BYTES_MAX),
+            lease: LeaseServer::new(LeaseService::new(port.clone(), ids.clone())).max_decoding_message_size(LEASE_BYTES_MAX),
             auth: AuthServer::new(Unbuilt),
-            lock: LockServer::new(Unbuilt),
-            election: ElectionServer::new(Unbuilt),
+            lock: LockServer::new(LockService::new(port.clone(), ids.clone())).max_decoding_message_size(limit),
+            election: ElectionServer::new(ElectionService::new(port.clone(), ids)).max_decoding_message_size(limit),
             // The empty service name is serving from the first moment on, as in etcd.
             health: HealthServer::new(HealthService::from_health_reporter(HealthReporter::new())),
             port,

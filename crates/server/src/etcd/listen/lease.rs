@@ -29,8 +29,8 @@ pub(super) struct LeaseService {
 
 impl LeaseService {
     /// `ids` gives leases their ids when clients do not.
-    pub(super) fn new(port: Arc<ClientPort>, ids: RequestIds) -> LeaseService {
-        LeaseService { port, ids: Arc::new(Mutex::new(ids)) }
+    pub(super) fn new(port: Arc<ClientPort>, ids: Arc<Mutex<RequestIds>>) -> LeaseService {
+        LeaseService { port, ids }
     }
 
     async fn keep_alive(port: &ClientPort, id: i64) -> Result<pb::LeaseKeepAliveResponse, Status> {

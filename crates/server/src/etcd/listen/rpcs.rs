@@ -36,7 +36,7 @@ const fn stream(
 }
 
 /// Those of the services that are built.
-const RPCS: [(&str, RpcName); 22] = [
+const RPCS: [(&str, RpcName); 29] = [
     rpc("/etcdserverpb.KV/Range", "etcdserverpb.KV", "Range"),
     rpc("/etcdserverpb.KV/Put", "etcdserverpb.KV", "Put"),
     rpc("/etcdserverpb.KV/DeleteRange", "etcdserverpb.KV", "DeleteRange"),
@@ -57,6 +57,13 @@ const RPCS: [(&str, RpcName); 22] = [
     rpc("/etcdserverpb.Maintenance/MoveLeader", "etcdserverpb.Maintenance", "MoveLeader"),
     stream("/etcdserverpb.Maintenance/Snapshot", "etcdserverpb.Maintenance", "Snapshot", SERVER_STREAM),
     rpc("/etcdserverpb.Auth/Authenticate", "etcdserverpb.Auth", "Authenticate"),
+    rpc("/v3lockpb.Lock/Lock", "v3lockpb.Lock", "Lock"),
+    rpc("/v3lockpb.Lock/Unlock", "v3lockpb.Lock", "Unlock"),
+    rpc("/v3electionpb.Election/Campaign", "v3electionpb.Election", "Campaign"),
+    rpc("/v3electionpb.Election/Proclaim", "v3electionpb.Election", "Proclaim"),
+    rpc("/v3electionpb.Election/Leader", "v3electionpb.Election", "Leader"),
+    stream("/v3electionpb.Election/Observe", "v3electionpb.Election", "Observe", SERVER_STREAM),
+    rpc("/v3electionpb.Election/Resign", "v3electionpb.Election", "Resign"),
     rpc("/grpc.health.v1.Health/Check", "grpc.health.v1.Health", "Check"),
     stream("/grpc.health.v1.Health/Watch", "grpc.health.v1.Health", "Watch", SERVER_STREAM),
 ];

@@ -5,11 +5,9 @@ use super::context::known;
 use etcd::error::Known;
 use etcd::pb::etcdserverpb as pb;
 use etcd::pb::etcdserverpb::auth_server::Auth;
-use etcd::pb::v3electionpb::election_server::Election;
-use etcd::pb::v3lockpb::lock_server::Lock;
 use tonic::{Request, Response, Status};
 
-/// Users and roles, locks and elections.
+/// Users and roles.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unbuilt;
 
@@ -20,6 +18,3 @@ impl Auth for Unbuilt {
         Err(known(Known::AuthNotEnabled))
     }
 }
-
-impl Lock for Unbuilt {}
-impl Election for Unbuilt {}
