@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use support::{Cluster, Kind, peer, wait};
 
 /// Whose members the small client talks to: it knows no difference.
-const WHOSE: [Kind; 1] = [Kind::Go];
+const WHOSE: [Kind; 2] = [Kind::Go, Kind::Quorate];
 
 fn quorate(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
