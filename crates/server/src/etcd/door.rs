@@ -32,7 +32,7 @@ pub(crate) enum What {
     Transfer(Option<NodeId>),
     /// Bring the data file up to what is applied; answered, with nothing, once it is.
     Settle,
-    /// Say when nothing is left here of what compactions made unreadable.
+    /// Say when nothing is left here of what compactions made unreadable, in memory and in the data file.
     Swept,
     /// The checksum of the history here up to a revision (0: now), as HashKV has it. It may take long; nobody else waits for it.
     Hash(i64),
@@ -73,6 +73,11 @@ impl Door {
             Outcome::Refused(refusal) => Err(NoAnswer::Refused(refusal)),
             _ => Ok(()),
         }
+    }
+
+    /// Returns when nothing is left here of what compactions made unreadable.
+    pub(crate) async fn swept(&self) {
+        let _ = self.outcome(What::Swept).await;
     }
 
     /// Brings the data file up to what is applied.

@@ -321,6 +321,11 @@ impl Metrics {
         &self.grpc_sent
     }
 
+    /// Shows a peer from the first moment on: a rate needs something to rise from.
+    pub(crate) fn know_peer(&self, to: NodeId) {
+        drop(self.peer_send_failures.get_or_create(&PeerLabel::new(to)));
+    }
+
     pub(crate) fn peer_connected(&self, me: NodeId, peer: NodeId) {
         self.active_peers.get_or_create(&Pair::of(me, peer)).set(1);
     }

@@ -134,6 +134,7 @@ impl Transport {
 
 fn start_peer(shared: &Arc<Shared>, id: NodeId, urls: Vec<Url>, events: &mpsc::UnboundedSender<PeerEvent>) -> Arc<Peer> {
     let link = Link::new(id, urls.clone(), shared.dial_timeout, Inbox::new(events.clone()));
+    shared.metrics.know_peer(id);
     let posts = Posts::start(shared.clone(), id, urls.clone());
     tokio::spawn(probe::keep_probing(shared.clone(), id, urls.clone()));
     let peer = Arc::new(Peer { id, urls, link, appends: Arc::default(), messages: Arc::default(), posts });

@@ -167,6 +167,7 @@ impl<D: Disk> ReplicaTask<D> {
 
     fn take(&mut self, batch: &mut Batch<D>) -> Result<(), StopError> {
         let (began, applied) = (self.clock.now(), self.replica.status().applied);
+        let asked = !batch.asks.is_empty();
         // What the disk says first: it releases what was withheld. What peers say before what clients want: it may decide where
         // that goes.
         for event in batch.disk.drain(..) {
@@ -183,13 +184,14 @@ impl<D: Disk> ReplicaTask<D> {
                 self.handle(Event::Timeout);
             }
         }
+        let busy = asked || self.replica.status().applied != applied;
         if self.replica.status().applied != applied {
             self.outputs.metrics.applied(self.clock.now().since(began));
         }
         self.look_for_fault()?;
         self.carry_out()?;
         self.tell_watchers()?;
-        self.sweeper.turn(self.replica.machine_mut());
+        self.sweeper.turn(self.replica.machine_mut(), busy);
         self.look_for_fault()?;
         self.flush();
         self.note_status();
@@ -217,13 +219,18 @@ impl<D: Disk> ReplicaTask<D> {
 
     /// Hands over what the machine changed, when it is time.
     fn flush(&mut self) {
-        let hurry = !self.settling.is_empty();
+        let hurry = !self.settling.is_empty() || self.sweeper.is_hurried();
         if self.behind.is_due(self.clock.now(), self.replica.machine(), hurry) {
             let standing = self.replica.standing();
             let flushing = self.behind.begin(standing, self.replica.machine_mut());
             self.tell_data(DataCommand::Flush(flushing));
         }
-        if hurry && self.behind.is_settled(self.replica.machine()) {
+        if !hurry {
+            return;
+        }
+        let settled = self.behind.is_settled(self.replica.machine());
+        self.sweeper.tell(settled);
+        if settled {
             // Whoever has gone away needs no answer.
             self.settling.drain(..).for_each(|answer| drop(answer.send(Answer::Transferred)));
         }
@@ -238,6 +245,7 @@ impl<D: Disk> ReplicaTask<D> {
             DiskEvent::Persisted(ticket) => self.handle(Event::Persisted(ticket)),
             DiskEvent::Fetched { reader, entries } => self.handle(Event::Fetched { reader, entries }),
             DiskEvent::Flushed(durable) => {
+                self.sweeper.on_flushed();
                 if let Some(standing) = self.behind.on_flushed(durable, self.replica.machine_mut()) {
                     self.handle(Event::Durable(standing));
                 }

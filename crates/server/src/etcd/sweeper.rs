@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   clients   ████░██░░███████░░░██████
-//!   sweeper       ▓     ▓     ▓      ▓      a turn of a millisecond, then a pause
+//!   sweeper       ▓     ▓     ▓      ▓      half a millisecond at a time while anybody is served, and longer else
 //! ```
 
 use super::door::Outcome;
@@ -21,10 +21,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-/// How long a turn takes.
-const TURN: Duration = Duration::from_millis(1);
-/// The pause between two turns: the sweeper has a quarter of the thread at most.
-const PAUSE: Duration = Duration::from_millis(3);
+/// How long a turn takes while clients and peers are served: so much longer may an answer take.
+const TURN: Duration = Duration::from_micros(500);
+/// How long it takes while nobody asks for anything.
+const IDLE_TURN: Duration = Duration::from_millis(4);
+/// The pause between two turns, in which sockets are looked at.
+const PAUSE: Duration = Duration::from_millis(1);
 /// The pause while a snapshot or a checksum holds the sweep back.
 const HELD: Duration = Duration::from_millis(50);
 /// So many keys or rows are looked at between two looks at the clock.
@@ -37,8 +39,14 @@ pub(crate) struct Sweeper {
     timer: Pin<Box<Sleep>>,
     /// It is the pause between two turns.
     pausing: bool,
+    /// Somebody was served since the last turn.
+    busy: bool,
     /// Who waits until nothing is left of compactions.
     physical: Vec<oneshot::Sender<Outcome>>,
+    /// Who waits until that is durable, too: until so many flushes have been.
+    swept: Vec<(u64, oneshot::Sender<Outcome>)>,
+    /// How many flushes have become durable.
+    flushes: u64,
     /// Who waits for a checksum; the first is being taken.
     hashes: VecDeque<Wanted>,
     metrics: Arc<Metrics>,
@@ -55,10 +63,19 @@ struct Wanted {
 impl Sweeper {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Sweeper {
         let timer = Box::pin(sleep(Duration::ZERO));
-        Sweeper { timer, pausing: false, physical: Vec::new(), hashes: VecDeque::new(), metrics }
+        Sweeper {
+            timer,
+            pausing: false,
+            busy: false,
+            physical: Vec::new(),
+            swept: Vec::new(),
+            flushes: 0,
+            hashes: VecDeque::new(),
+            metrics,
+        }
     }
 
-    /// Answers once nothing is left of compactions.
+    /// Answers, with nothing, once nothing is left of compactions and that is durable.
     pub(crate) fn tell_when_swept(&mut self, answer: oneshot::Sender<Outcome>) {
         self.physical.push(answer);
     }
@@ -86,23 +103,46 @@ impl Sweeper {
         true
     }
 
-    /// Takes a turn, if there is something to do and it is no pause.
-    pub(crate) fn turn<V: Values>(&mut self, machine: &mut Keyspace<V>) {
+    /// Takes a turn, if there is something to do and it is no pause. `busy`: somebody has just been served.
+    pub(crate) fn turn<V: Values>(&mut self, machine: &mut Keyspace<V>, busy: bool) {
+        self.busy |= busy;
         if self.pausing {
             return;
         }
+        let turn = if std::mem::take(&mut self.busy) { TURN } else { IDLE_TURN };
         let began = Instant::now();
         while self.step(machine) {
-            if began.elapsed() >= TURN {
+            if began.elapsed() >= turn {
                 return self.pause(PAUSE);
             }
         }
         if machine.sweep(0) {
             return self.pause(HELD);
         }
-        for answer in self.physical.drain(..) {
-            // A client that has gone away needs no answer.
-            let _ = answer.send(Outcome::Read(machine.applied(), Ok(Answer::Done)));
+        // One flush may be on its way without it; the one after that holds it.
+        let needed = self.flushes + 2;
+        self.swept.extend(self.physical.drain(..).map(|answer| (needed, answer)));
+    }
+
+    /// A flush is durable.
+    pub(crate) fn on_flushed(&mut self) {
+        self.flushes += 1;
+    }
+
+    /// Whether somebody waits for a flush.
+    pub(crate) fn is_hurried(&self) -> bool {
+        !self.swept.is_empty()
+    }
+
+    /// Answers those whose compaction is swept up and durable; `settled`: all is that the machine holds.
+    pub(crate) fn tell(&mut self, settled: bool) {
+        for (needed, answer) in std::mem::take(&mut self.swept) {
+            if settled || needed <= self.flushes {
+                // A client that has gone away needs no answer.
+                let _ = answer.send(Outcome::Transferred);
+            } else {
+                self.swept.push((needed, answer));
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::door::What;
 use super::super::quota;
-use super::context::{ClientPort, Need, known, mixed_up, no_answer, refused};
+use super::context::{ClientPort, Need, known, mixed_up, refused};
 use super::metered::{is_large, is_large_txn};
 use etcd::error::Known;
 use etcd::kv;
@@ -94,7 +94,7 @@ impl Kv for KvService {
         let answer = port.ask(What::Write(Command::Compact(request))).await;
         // As in etcd, also if it had been compacted before: what is left of that is waited for.
         if physical && answer.as_ref().err().is_none_or(|status| status.code() == Code::OutOfRange) {
-            port.door.ask(What::Swept).await.map_err(|why| no_answer(why, false))?.map_err(refused)?;
+            port.door.swept().await;
         }
         match answer? {
             Answer::Compact { revision } => Ok(Response::new(kv::compaction_response(port.header(), revision))),
