@@ -3,6 +3,7 @@
 use crate::history::{History, Left, Mark};
 use crate::{KeyRange, Revision};
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Bound;
@@ -36,26 +37,37 @@ impl Index {
 
     /// The history of each key in `range`, in order.
     pub(crate) fn range(&self, range: KeyRange<'_>) -> impl Iterator<Item = (&Bytes, &History)> {
-        range.bounds().into_iter().flat_map(|bounds| self.keys.range::<Bytes, _>(bounds))
+        // To find one key takes half the comparisons that it takes to find where it begins and where it ends.
+        let (one, span) = match range {
+            KeyRange::One(key) => (self.keys.get_key_value(key), None),
+            KeyRange::Span(..) => (None, range.bounds()),
+        };
+        one.into_iter().chain(span.into_iter().flat_map(|bounds| self.keys.range::<Bytes, _>(bounds)))
     }
 
     /// Puts a key and attaches it to `lease`.
     pub(crate) fn put(&mut self, key: &Bytes, at: Revision, lease: i64) -> Put {
-        let bounds = (Bound::Included(key), Bound::Included(key));
-        if let Some((key, history)) = self.keys.range_mut::<Bytes, _>(bounds).next() {
-            self.alive += u64::from(!history.is_alive());
-            let mark = history.latest().put(at);
-            history.push(mark);
-            let old_lease = core::mem::replace(&mut history.lease, lease);
-            return Put { key: key.clone(), mark, old_lease };
+        // One way down the tree, for the price of a copy of the key, which a new one needs in any case.
+        match self.keys.entry(Bytes::copy_from_slice(key)) {
+            Entry::Occupied(mut entry) => {
+                let key = entry.key().clone();
+                let history = entry.get_mut();
+                self.alive += u64::from(!history.is_alive());
+                let mark = history.latest().put(at);
+                history.push(mark);
+                let old_lease = core::mem::replace(&mut history.lease, lease);
+                Put { key, mark, old_lease }
+            }
+            Entry::Vacant(entry) => {
+                let key = entry.key().clone();
+                let mark = Mark::creation(at);
+                let mut history = History::new(mark);
+                history.lease = lease;
+                entry.insert(history);
+                self.alive += 1;
+                Put { key, mark, old_lease: 0 }
+            }
         }
-        let key = Bytes::copy_from_slice(key);
-        let mark = Mark::creation(at);
-        let mut history = History::new(mark);
-        history.lease = lease;
-        self.keys.insert(key.clone(), history);
-        self.alive += 1;
-        Put { key, mark, old_lease: 0 }
     }
 
     /// Deletes every key in `range` that exists, in order, at the next sub-revisions from `at` on. Tells `deleted` the key, the
