@@ -13,6 +13,7 @@
 //! needs no list.
 
 use crate::Revision;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 /// One change of one key.
@@ -51,7 +52,8 @@ pub(crate) struct History {
     /// The newest change.
     latest: Mark,
     /// Those before it, oldest first.
-    older: VecDeque<Mark>,
+    #[expect(clippy::box_collection, reason = "most keys have none, and there are millions of them")]
+    older: Option<Box<VecDeque<Mark>>>,
     /// The lease that the key is attached to now; 0: none.
     pub(crate) lease: i64,
 }
@@ -69,7 +71,7 @@ pub(crate) enum Left {
 
 impl History {
     pub(crate) fn new(mark: Mark) -> History {
-        History { latest: mark, older: VecDeque::new(), lease: 0 }
+        History { latest: mark, older: None, lease: 0 }
     }
 
     /// The newest change.
@@ -84,7 +86,7 @@ impl History {
 
     pub(crate) fn push(&mut self, mark: Mark) {
         assert!(self.latest.at < mark.at, "a key's history goes forward: {} after {}", mark.at, self.latest.at);
-        self.older.push_back(self.latest);
+        self.older.get_or_insert_default().push_back(self.latest);
         self.latest = mark;
     }
 
@@ -102,8 +104,8 @@ impl History {
 
     /// Whether [`History::forget`] has nothing to do.
     pub(crate) fn is_swept(&self, compacted: i64) -> bool {
-        let oldest = self.older.front().unwrap_or(&self.latest);
-        self.needs(oldest.at, compacted)
+        let oldest = self.older.as_ref().and_then(|older| older.front());
+        self.needs(oldest.unwrap_or(&self.latest).at, compacted)
     }
 
     /// The newest change at or before `main`, deletions included.
@@ -111,8 +113,9 @@ impl History {
         if self.latest.at.main <= main {
             return Some(self.latest);
         }
-        let after = self.older.partition_point(|mark| mark.at.main <= main);
-        after.checked_sub(1).map(|index| self.older[index])
+        let older = self.older.as_ref()?;
+        let after = older.partition_point(|mark| mark.at.main <= main);
+        after.checked_sub(1).map(|index| older[index])
     }
 
     /// The key's last write as of `main`, if it existed then.
@@ -124,8 +127,9 @@ impl History {
     /// and put again at `main` itself, etcd takes the deletion for the last word.
     pub(crate) fn hashed(&self, main: i64) -> Option<Mark> {
         let deleted_there = || {
-            let first = self.older.partition_point(|mark| mark.at.main < main);
-            self.older.range(first..).take_while(|mark| mark.at.main == main).any(|mark| mark.is_deletion())
+            let Some(older) = &self.older else { return false };
+            let first = older.partition_point(|mark| mark.at.main < main);
+            older.range(first..).take_while(|mark| mark.at.main == main).any(|mark| mark.is_deletion())
         };
         self.get(main).filter(|mark| mark.at.main < main || !deleted_there())
     }
@@ -143,23 +147,33 @@ impl History {
     /// Forgets what is not needed after a compaction at `compacted`, oldest first. Takes one from `budget` for each change and
     /// hands it to `forgotten`.
     pub(crate) fn forget(&mut self, compacted: i64, budget: &mut usize, forgotten: &mut impl FnMut(Revision)) -> Left {
-        while let Some(&oldest) = self.older.front() {
+        while let Some(&oldest) = self.older.as_ref().and_then(|older| older.front()) {
             if self.needs(oldest.at, compacted) {
+                self.shrink();
                 return Left::Some;
             }
             if *budget == 0 {
                 return Left::More;
             }
             *budget -= 1;
-            self.older.pop_front();
+            self.older.as_mut().and_then(|older| older.pop_front());
             forgotten(oldest.at);
         }
-        self.older.shrink_to_fit();
+        self.older = None;
         if self.needs(self.latest.at, compacted) {
             return Left::Some;
         }
         forgotten(self.latest.at);
         Left::Nothing
+    }
+
+    /// Gives back memory of what was forgotten, unless it is little.
+    fn shrink(&mut self) {
+        if let Some(older) = &mut self.older
+            && older.capacity() > 4 * older.len()
+        {
+            older.shrink_to(2 * older.len());
+        }
     }
 }
 
