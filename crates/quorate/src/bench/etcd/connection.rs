@@ -53,6 +53,11 @@ impl Connection {
         Ok(connections)
     }
 
+    /// The member's address, for people.
+    pub(super) fn address(&self) -> &str {
+        self.origin.authority().map_or("", |authority| authority.as_str())
+    }
+
     /// The member's URL, which generated clients put before the names of their methods.
     pub(super) fn origin(&self) -> Uri {
         self.origin.clone()

@@ -80,7 +80,7 @@ pub(super) async fn connect(urls: &[String], clients: u32, connections: Option<u
     let connections = Connection::many(urls, count as usize).await?;
     for connection in &connections {
         let any = RangeRequest { key: "quorate-bench".into(), serializable: true, ..Default::default() };
-        keys::client(connection).range(any).await.map_err(|status| format!("{}: {}", connection.origin(), status.message()))?;
+        keys::client(connection).range(any).await.map_err(|status| format!("{}: {}", connection.address(), status.message()))?;
     }
     Ok(connections)
 }

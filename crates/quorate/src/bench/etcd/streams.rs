@@ -51,7 +51,7 @@ impl Stream {
         };
         let made = tokio::time::timeout(PATIENCE, made).await;
         let responses = made.map_err(|_| format!("{count} watchers were not made within {} s", PATIENCE.as_secs()))?;
-        Ok(Stream { responses: responses.map_err(|why| format!("{}: {why}", connection.origin()))?, _requests: requests })
+        Ok(Stream { responses: responses.map_err(|why| format!("{}: {why}", connection.address()))?, _requests: requests })
     }
 }
 
