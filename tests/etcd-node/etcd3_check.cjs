@@ -102,7 +102,7 @@ async function leases(client) {
   await lease.put("l/2").value("y").exec();
   const id = await lease.grant();
   const live = await client.leaseClient.leaseTimeToLive({ ID: id, keys: true });
-  say(`lease: granted ${live.grantedTTL}, keys ${live.keys.join(" ")}`);
+  say(`lease: granted ${live.grantedTTL}, keys ${live.keys.sort().join(" ")}`);
   await lease.keepaliveOnce();
   const watcher = await client.watch().prefix("l/").create();
   const events = eventsOf(watcher, 2);

@@ -25,8 +25,12 @@ pub fn compare(go: &Side, ours: &Side, wrong: &mut Wrong) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let asked = |side: &Side| {
         runtime.block_on(async {
-            let channel =
-                |offset| Endpoint::from_shared(side.endpoint(offset).to_owned()).expect("a good address").timeout(Duration::from_secs(10)).connect_lazy();
+            let channel = |offset| {
+                Endpoint::from_shared(side.endpoint(offset).to_owned())
+                    .expect("a good address")
+                    .timeout(Duration::from_secs(10))
+                    .connect_lazy()
+            };
             let mut said = leases(channel(0), channel(1)).await;
             said.extend(watches(channel(0)).await);
             said.extend(alarms(channel(0)).await);
@@ -115,10 +119,6 @@ async fn watches(leader: Channel) -> Said {
     let canceled = |watch_id| WatchRequest { request_union: Some(RequestUnion::CancelRequest(WatchCancelRequest { watch_id })) };
     let progress = || WatchRequest { request_union: Some(RequestUnion::ProgressRequest(WatchProgressRequest {})) };
     let (requests, outgoing) = mpsc::channel(32);
-    let mut stream = match WatchClient::new(leader).watch(Outgoing(outgoing)).await {
-        Ok(stream) => stream.into_inner(),
-        Err(status) => return vec![("watch".into(), format!("{status:?}"))],
-    };
     let asked: Vec<(&str, WatchRequest, usize)> = vec![
         ("create", created(create(0, 0)), 1),
         ("create 5", created(create(5, 0)), 1),
@@ -145,8 +145,14 @@ async fn watches(leader: Channel) -> Said {
         ("nothing", WatchRequest { request_union: None }, 0),
         ("progress", progress(), 1),
     ];
-    for (what, request, answers) in asked {
-        if requests.send(request).await.is_err() {
+    // Go's headers come with the first answer, so there must be a question.
+    requests.send(asked[0].1.clone()).await.expect("there is room for one");
+    let mut stream = match WatchClient::new(leader).watch(Outgoing(outgoing)).await {
+        Ok(stream) => stream.into_inner(),
+        Err(status) => return vec![("watch".into(), format!("{status:?}"))],
+    };
+    for (index, (what, request, answers)) in asked.into_iter().enumerate() {
+        if index > 0 && requests.send(request).await.is_err() {
             said.push((format!("watch: {what}"), "the stream is over".into()));
             break;
         }

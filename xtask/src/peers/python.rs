@@ -32,7 +32,7 @@ const LIBRARIES: [Library; 3] = [
     Library {
         name: "python-aetcd",
         shows: "aetcd/client.py",
-        packages: &["aetcd==1.0.0", "protobuf==3.20.3", "grpcio==1.85.1", "typing_extensions==4.16.0"],
+        packages: &["aetcd==1.0.0", "protobuf==7.36.2", "grpcio==1.85.1", "typing_extensions==4.16.0"],
     },
 ];
 
