@@ -3,8 +3,8 @@
 mod file;
 
 use consensus::Chance;
-use file::File;
 pub(crate) use file::Loss;
+use file::{File, SECTOR};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -396,13 +396,13 @@ impl DiskFile for SimFile {
                 // The power fails in the midst of the write: some of it is in the cache, and some of that on the disk.
                 let mut state = self.disk.state();
                 let some = state.chance.below(data.len() as u64 + 1) as usize;
-                state.files[self.number].write_at(offset, &data[..some]);
+                state.files[self.number].write_at(offset, &data[..whole_sectors(offset, some)]);
                 return Err(dark);
             }
         };
         if state.suffers(Mishap::Write) {
             let some = state.chance.below(data.len() as u64 + 1) as usize;
-            state.files[self.number].write_at(offset, &data[..some]);
+            state.files[self.number].write_at(offset, &data[..whole_sectors(offset, some)]);
             return Err(io::ErrorKind::StorageFull.into());
         }
         state.files[self.number].write_at(offset, data);
@@ -423,6 +423,12 @@ impl DiskFile for SimFile {
         state.files[self.number].sync();
         Ok(())
     }
+}
+
+/// How much of a write of which so much was done ends with a sector: neither the cache nor the disk takes a part of one.
+fn whole_sectors(offset: u64, length: usize) -> usize {
+    let end = (offset as usize + length) / SECTOR * SECTOR;
+    end.saturating_sub(offset as usize)
 }
 
 impl Drop for SimFile {

@@ -8,7 +8,13 @@ use sim::{Invariant, Mutant, Protocol, SimOptions, Violation, run};
 /// The first seed that shows the mistake, and what it was caught by.
 fn hunt(mutant: Mutant, seeds: u64) -> Option<Violation> {
     (1..=seeds).find_map(|seed| {
-        let protocol = if matches!(mutant, Mutant::Zab(_)) { Protocol::Zab } else { Protocol::Raft };
+        let protocol = match mutant {
+            Mutant::Zab(_) => Protocol::Zab,
+            Mutant::ForwardDue | Mutant::SweepBeforeWatches | Mutant::LeasesBeginWhole | Mutant::AppliedAheadOfData => {
+                Protocol::Etcd
+            }
+            Mutant::Raft(_) | Mutant::ForwardTwice => Protocol::Raft,
+        };
         let outcome = run(&SimOptions { protocol, mutant: Some(mutant), ..SimOptions::new(seed) });
         outcome.violation
     })
@@ -89,6 +95,26 @@ fn a_new_leader_acknowledged_before_its_history_is_durable_is_found() {
 #[test]
 fn a_diff_where_a_truncation_was_due_is_found() {
     is_found_within(500, Mutant::Zab(zab::Mutant::DiffWhereTruncWasDue));
+}
+
+#[test]
+fn a_sweep_before_watchers_have_heard_is_found() {
+    is_found(Mutant::SweepBeforeWatches);
+}
+
+#[test]
+fn leases_that_begin_whole_with_each_leader_are_found() {
+    is_found(Mutant::LeasesBeginWhole);
+}
+
+#[test]
+fn a_deposed_leaders_revocation_that_is_forwarded_is_found() {
+    is_found(Mutant::ForwardDue);
+}
+
+#[test]
+fn an_applied_index_ahead_of_its_data_is_found() {
+    is_found(Mutant::AppliedAheadOfData);
 }
 
 /// How sure a hundred seeds are: for each mistake, how many of them show it.

@@ -36,6 +36,21 @@ fn ensembles_of_any_size_survive() {
 }
 
 #[test]
+fn etcds_whole_stack_survives() {
+    for members in [1, 3, 5] {
+        let options = SimOptions { members, protocol: Protocol::Etcd, ..short(1) };
+        let summary = search(1..=4, &options, 2, |_| true);
+        assert_eq!(summary.violations, [], "{members} members");
+        assert!(summary.operations > 0 && summary.leader_changes > 0, "{members} members");
+        // What is not looked at cannot be wrong.
+        let looked_at = |what: &str| summary.checks.get(what).is_some_and(|&count| count > 0);
+        for what in ["watch responses", "watch bookmarks", "leases renewed", "leases that ran out", "transactions", "flushes"] {
+            assert!(looked_at(what), "{what}, {members} members: {:?}", summary.checks);
+        }
+    }
+}
+
+#[test]
 fn zookeepers_whole_stack_survives() {
     for (members, observers) in [(1, 0), (3, 0), (5, 0), (3, 2)] {
         let options = SimOptions { members, observers, protocol: Protocol::ZooKeeper, ..short(1) };
@@ -47,7 +62,8 @@ fn zookeepers_whole_stack_survives() {
 
 #[test]
 fn the_same_seed_tells_the_same_story() {
-    for options in [short(4), zab(4), SimOptions { protocol: Protocol::ZooKeeper, ..short(4) }] {
+    let stacks = [Protocol::ZooKeeper, Protocol::Etcd].map(|protocol| SimOptions { protocol, ..short(4) });
+    for options in [short(4), zab(4)].into_iter().chain(stacks) {
         let told = SimOptions { trace: true, ..options.clone() };
         let (one, other) = (run(&told), run(&told));
         assert_eq!(one.hash, other.hash);

@@ -3,7 +3,7 @@
 use consensus::Chance;
 
 /// A sector is written whole or not at all.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 
 /// One file.
 #[derive(Debug, Default)]

@@ -119,7 +119,9 @@ impl Stack for Etcd {
         codec::op_of_entry(entry)
     }
 
-    fn adopt(world: &Land, _member: usize, machine: &mut Keys) {
+    fn adopt(world: &Land, member: usize, machine: &mut Keys) {
+        let installs = world.members[member].process.is_some();
+        world.company.chronicle.borrow_mut().count(if installs { "snapshots installed" } else { "data files opened" });
         machine.tell(world.company.chronicle.clone());
         #[cfg(feature = "mutants")]
         if world.plan.mutant == Some(crate::options::Mutant::LeasesBeginWhole) {
