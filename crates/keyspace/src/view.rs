@@ -2,7 +2,7 @@
 
 use crate::history::Mark;
 use crate::index::Index;
-use crate::{Change, KeyRange, KeyValue, KeyspaceError, RangeAnswer, RangeRequest, SortOrder, SortTarget, Values};
+use crate::{Change, KeyRange, KeyValue, KeyspaceError, RangeAnswer, RangeRequest, Revision, SortOrder, SortTarget, Values};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::cmp::Ordering;
@@ -68,10 +68,7 @@ impl<V: Values> View<'_, V> {
 
     /// Fetches what a mark stands for.
     pub(crate) fn fetch(&self, mark: Mark) -> KeyValue {
-        match self.values.get(mark.at) {
-            Some(Change::Put(kv)) => kv,
-            other => panic!("the index holds a put at {}, the values {other:?}", mark.at),
-        }
+        fetched(mark.at, self.values.get(mark.at))
     }
 
     fn revision_to_read(&self, asked: i64) -> Result<i64, KeyspaceError> {
@@ -121,7 +118,16 @@ impl<V: Values> View<'_, V> {
 
     fn fetch_first(&self, hits: Vec<Hit<'_>>, limit: Option<usize>) -> Vec<KeyValue> {
         let wanted = limit.map_or(hits.len(), |limit| hits.len().min(limit.saturating_add(1)));
-        hits[..wanted].iter().map(|&(_, mark)| self.fetch(mark)).collect()
+        let ats: Vec<Revision> = hits[..wanted].iter().map(|(_, mark)| mark.at).collect();
+        ats.iter().zip(self.values.get_all(&ats)).map(|(at, change)| fetched(*at, change)).collect()
+    }
+}
+
+/// What the values hold where the index holds a put.
+fn fetched(at: Revision, change: Option<Change>) -> KeyValue {
+    match change {
+        Some(Change::Put(kv)) => kv,
+        other => panic!("the index holds a put at {at}, the values {other:?}"),
     }
 }
 

@@ -68,6 +68,10 @@ fn read(machine: &Machine<RealDisk>, keys: u64) -> Result<(), Box<dyn std::error
     }
     println!("read {count} keys at random, {:.2?} each", begun.elapsed() / count);
     let begun = Instant::now();
+    let all = RangeRequest { key: key(0, keys), range_end: Bytes::from_static(b"\0"), limit: 100_000, ..RangeRequest::default() };
+    machine.read(Query::Range(all))?;
+    println!("listed the first 100000 in {:.2?}", begun.elapsed());
+    let begun = Instant::now();
     machine.read(Query::HashKv { revision: 0 })?;
     println!("hashed everything in {:.2?}", begun.elapsed());
     match machine.values().fault() {

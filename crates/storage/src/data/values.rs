@@ -136,6 +136,31 @@ impl<D: Disk> Values for DataValues<D> {
         }
     }
 
+    fn get_all(&self, ats: &[Revision]) -> Vec<Option<Change>> {
+        let missing = ats.iter().filter(|at| **at <= self.memory.floor()).count();
+        if missing < MANY {
+            return ats.iter().map(|at| self.get(*at)).collect();
+        }
+        // Keys' order is none to the file: read in its own, so that each page is read once and not once for each row.
+        let mut order: Vec<usize> = (0..ats.len()).collect();
+        order.sort_unstable_by_key(|number| ats[*number]);
+        let mut reader = Reader { view: &self.view, upto: self.memory.floor(), rows: None };
+        let mut found: Vec<Option<Change>> = ats.iter().map(|_| None).collect();
+        for number in order {
+            let at = ats[number];
+            found[number] = if at > self.memory.floor() {
+                self.memory.get(at).cloned()
+            } else {
+                let change = reader.get(at);
+                Some(change.unwrap_or_else(|error| {
+                    self.note(error);
+                    Change::Put(KeyValue::default())
+                }))
+            };
+        }
+        found
+    }
+
     fn remove(&mut self, at: Revision) {
         if at > self.memory.floor() {
             self.memory.remove(at);
@@ -224,6 +249,49 @@ impl<D: Disk> Iterator for InFile<'_, D> {
                 }
             }
         }
+    }
+}
+
+/// So many changes are worth reading in the file's own order.
+const MANY: usize = 16;
+
+/// So many rows are passed over at most, before the next is looked for anew.
+const PASSED: i64 = 32;
+
+/// Reads changes in order, going on from one to the next where they are near each other.
+struct Reader<'a, D: Disk> {
+    view: &'a View<D>,
+    upto: Revision,
+    /// Where the last one was, and what follows it.
+    rows: Option<(Revision, Rows)>,
+}
+
+impl<D: Disk> Reader<'_, D> {
+    fn get(&mut self, at: Revision) -> Result<Change, DataError> {
+        // Few numbers between two revisions are few rows.
+        if let Some((last, mut rows)) = self.rows.take()
+            && at.main - last.main <= PASSED
+        {
+            for _ in 0..PASSED {
+                match self.view.next(&mut rows).transpose()? {
+                    Some((found, row)) if found == at => {
+                        let change = self.view.decode(at, row.value());
+                        self.rows = Some((at, rows));
+                        return change;
+                    }
+                    Some((found, _)) if found < at => {}
+                    _ => break,
+                }
+            }
+        }
+        let mut rows = self.view.rows(at, self.upto)?;
+        let change = match self.view.next(&mut rows).transpose()? {
+            Some((found, row)) if found == at => self.view.decode(at, row.value()),
+            // It says what is missing.
+            _ => self.view.get(at),
+        };
+        self.rows = Some((at, rows));
+        change
     }
 }
 
