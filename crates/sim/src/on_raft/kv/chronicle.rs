@@ -24,7 +24,7 @@ pub(crate) struct Chronicle {
     /// Where requests were applied, by their ids.
     by_id: HashMap<u64, u64>,
     /// In which term, and when, a leader decided what time had brought about.
-    decided: HashMap<u64, u64>,
+    decided: HashMap<u64, (u64, Instant)>,
     /// For each lease: before when it may not be ended, since its last sign of life was answered.
     promised: BTreeMap<i64, Instant>,
     /// Clocks may do what they like, so that nobody can be held to what was promised by another's.
@@ -112,14 +112,14 @@ impl Chronicle {
             (Command::LeaseGrant(grant), Some(Ok(Answer::LeaseGrant { ttl, .. }))) => self.promise(grant.id, time, *ttl),
             (Command::LeaseRevoke { id: lease }, _) => {
                 self.count(if self.decided.contains_key(&id) { "leases that ran out" } else { "leases revoked" });
-                self.promised.remove(lease);
+                self.check_promise(id, *lease);
             }
             (Command::LeaseCheckpoint(_), _) => self.count("lease checkpoints"),
             (Command::Txn(_), _) => self.count("transactions"),
             (Command::Compact(_), Some(Ok(_))) => self.count("compactions"),
             _ => {}
         }
-        if let Some(&term) = self.decided.get(&id)
+        if let Some(&(term, _)) = self.decided.get(&id)
             && term != position.epoch
         {
             let what = format!("{command:?} was decided in term {term} and stands in the log of term {}", position.epoch);
@@ -177,21 +177,23 @@ impl Chronicle {
 
     // ---- leases ----
 
-    /// A leader decided what time has brought about, at `time` by the world's clock.
-    pub(super) fn decided(&mut self, id: u64, term: u64, time: Instant, command: &Command) {
-        self.decided.insert(id, term);
-        if let Command::LeaseRevoke { id: lease } = command
-            && let Some(&until) = self.promised.get(lease)
-            && !self.clocks_are_bent
-        {
-            self.count("promises to leases");
-            if time < until {
-                let what = format!(
-                    "lease {lease:x} is ended {:?} before the time that its last answered sign of life gave it",
-                    until.since(time)
-                );
-                self.violate(Invariant::LeasesEndOnTime, what);
-            }
+    /// A leader decided what time has brought about, at `time` by the world's clock. One that was replaced and has not noticed may do so,
+    /// too, and to no effect.
+    pub(super) fn decided(&mut self, id: u64, term: u64, time: Instant) {
+        self.decided.insert(id, (term, time));
+    }
+
+    /// A lease is ended: if time has brought that about, it was not before the time that was promised.
+    fn check_promise(&mut self, id: u64, lease: i64) {
+        let (Some(until), Some(&(_, time))) = (self.promised.remove(&lease), self.decided.get(&id)) else { return };
+        if self.clocks_are_bent {
+            return;
+        }
+        self.count("promises to leases");
+        if time < until {
+            let early = until.since(time);
+            let what = format!("lease {lease:x} is ended {early:?} before the time that its last answered sign of life gave it");
+            self.violate(Invariant::LeasesEndOnTime, what);
         }
     }
 

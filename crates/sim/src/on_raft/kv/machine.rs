@@ -275,7 +275,7 @@ impl StateMachine for Keys {
             }
             let ids = self.ids.get_or_insert_with(|| RequestIds::new(member, now.since(Instant::ZERO)));
             let id = ids.next_request();
-            self.with_chronicle(|chronicle| chronicle.decided(id, term, time, &command));
+            self.with_chronicle(|chronicle| chronicle.decided(id, term, time));
             asks.push(Ask { id, command });
         }
         asks
