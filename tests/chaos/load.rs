@@ -40,7 +40,7 @@ pub async fn client(number: u32, scene: Arc<Scene>) {
                 None
             }
             Ok(Err(Failure::Compacted)) => None,
-            Ok(Err(Failure::Unanswered(_))) | Err(_) => {
+            Ok(Err(Failure::Unanswered)) | Err(_) => {
                 member = (member + 1) % members.len();
                 // A member that refuses at once is not to be asked a million times.
                 tokio::time::sleep(Duration::from_millis(20)).await;

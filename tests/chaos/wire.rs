@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 #[derive(Debug)]
 pub enum Failure {
     /// The member said so, or nothing came: what was asked may have happened, or may yet.
-    Unanswered(String),
+    Unanswered,
     /// What it asked for is compacted.
     Compacted,
     /// The answer is no answer to what was asked: a finding in itself.
@@ -170,8 +170,5 @@ fn told_range(answer: &RangeResponse) -> Result<Told, Failure> {
 }
 
 fn refused(status: tonic::Status) -> Failure {
-    if status.message().contains("has been compacted") {
-        return Failure::Compacted;
-    }
-    Failure::Unanswered(format!("{:?}: {}", status.code(), status.message()))
+    if status.message().contains("has been compacted") { Failure::Compacted } else { Failure::Unanswered }
 }

@@ -59,8 +59,10 @@ async fn leases(leader: Channel, follower: Channel) -> Said {
     let mut kv = KvClient::new(leader.clone());
     for (name, channel) in [("leader", leader), ("follower", follower)] {
         let mut client = LeaseClient::new(channel);
-        let grants =
-            [(4711, 60), (4711, 60), (4712, 1), (4713, 0), (4714, -1), (-4, 60), (4715, 9_000_000_000), (4716, 9_000_000_001)];
+        // Those that are too short for their end to be certain have other ids each time.
+        let short = if name == "leader" { 100 } else { 200 };
+        let long = [(4711, 60), (4711, 60), (-4, 60), (4715, 9_000_000_000), (4716, 9_000_000_001)];
+        let grants = long.into_iter().chain([(short, 1), (short + 1, 0), (short + 2, -1)]);
         for (id, ttl) in grants {
             let answer = client.lease_grant(LeaseGrantRequest { ttl, id }).await;
             let answer = outcome(answer, |answer| (answer.id, answer.ttl, answer.error));
@@ -70,7 +72,7 @@ async fn leases(leader: Channel, follower: Channel) -> Said {
             let put = PutRequest { key: key.into(), lease: 4711, ..PutRequest::default() };
             said.push((format!("{name}: put {key}"), outcome(kv.put(put).await, |_| ())));
         }
-        for (id, keys) in [(4711, true), (4711, false), (4713, true), (0, true), (-4, false), (99, true)] {
+        for (id, keys) in [(4711, true), (4711, false), (0, true), (-4, false), (99, true)] {
             let answer = client.lease_time_to_live(LeaseTimeToLiveRequest { id, keys }).await;
             let answer = outcome(answer, |answer| {
                 let mut keys = answer.keys;
@@ -94,7 +96,7 @@ async fn leases(leader: Channel, follower: Channel) -> Said {
                 }
             }
         }
-        for id in [4711, 4711, 99, 0, -4, 4712, 4713, 4715] {
+        for id in [4711, 4711, 99, 0, -4, 4715] {
             let answer = client.lease_revoke(LeaseRevokeRequest { id }).await;
             said.push((format!("{name}: revoke {id}"), outcome(answer, |_| ())));
         }
@@ -119,23 +121,15 @@ async fn watches(leader: Channel) -> Said {
     let canceled = |watch_id| WatchRequest { request_union: Some(RequestUnion::CancelRequest(WatchCancelRequest { watch_id })) };
     let progress = || WatchRequest { request_union: Some(RequestUnion::ProgressRequest(WatchProgressRequest {})) };
     let (requests, outgoing) = mpsc::channel(32);
+    let everything = WatchCreateRequest { key: vec![0].into(), range_end: vec![0].into(), ..create(0, 0) };
     let asked: Vec<(&str, WatchRequest, usize)> = vec![
         ("create", created(create(0, 0)), 1),
         ("create 5", created(create(5, 0)), 1),
         ("create 5 again", created(create(5, 0)), 1),
         ("create -3", created(create(-3, 0)), 1),
-        ("create from the past", created(create(0, base)), 2),
-        ("create from a revision below 0", created(create(0, -7)), 1),
-        ("create on a compacted revision", created(create(0, 1)), 2),
-        (
-            "create on everything",
-            created(WatchCreateRequest { key: vec![0].into(), range_end: vec![0].into(), ..create(0, 0) }),
-            1,
-        ),
+        ("create on everything", created(everything), 1),
         ("create on an empty range", created(WatchCreateRequest { range_end: "a".into(), ..create(0, 0) }), 1),
         ("create without a key", created(WatchCreateRequest { key: "".into(), range_end: "".into(), ..create(0, 0) }), 1),
-        ("create without puts", created(WatchCreateRequest { filters: vec![FilterType::Noput.into()], ..create(0, base) }), 1),
-        ("create without anything", created(WatchCreateRequest { filters: vec![0, 1], ..create(0, base) }), 1),
         ("create with an unknown filter", created(WatchCreateRequest { filters: vec![9], ..create(0, 0) }), 1),
         ("progress", progress(), 1),
         ("cancel 5", canceled(5), 1),
@@ -144,6 +138,13 @@ async fn watches(leader: Channel) -> Said {
         ("progress", progress(), 1),
         ("nothing", WatchRequest { request_union: None }, 0),
         ("progress", progress(), 1),
+        // From here on Go may leave a question for progress unanswered: as long as a watcher is behind, and for ever after one of
+        // the stream's was compacted.
+        ("create from the past", created(create(0, base)), 2),
+        ("create without puts", created(WatchCreateRequest { filters: vec![FilterType::Noput.into()], ..create(0, base) }), 1),
+        ("create without anything", created(WatchCreateRequest { filters: vec![0, 1], ..create(0, base) }), 1),
+        ("create from a revision below 0", created(create(0, -7)), 2),
+        ("create on a compacted revision", created(create(0, 1)), 2),
     ];
     // Go's headers come with the first answer, so there must be a question.
     requests.send(asked[0].1.clone()).await.expect("there is room for one");
@@ -156,9 +157,13 @@ async fn watches(leader: Channel) -> Said {
             said.push((format!("watch: {what}"), "the stream is over".into()));
             break;
         }
+        let mut heard = Vec::new();
         for _ in 0..answers {
-            said.push((format!("watch: {what}"), next(&mut stream, base).await));
+            heard.push(next(&mut stream, base).await);
         }
+        // A watcher may be told that it is over before it is told that it is there.
+        heard.sort();
+        said.extend(heard.into_iter().map(|heard| (format!("watch: {what}"), heard)));
     }
     // All of them hear of it, each in a response of its own.
     let _ = kv.put(put("raw/1")).await;
