@@ -2,11 +2,14 @@
 
 mod support;
 
+use etcd::pb::etcdserverpb::HashRequest;
+use etcd::pb::etcdserverpb::maintenance_client::MaintenanceClient;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use support::compare::{Printed, etcdctl};
 use support::{Cluster, Kind, http_get, peer, wait};
+use tonic::transport::Channel;
 
 /// The sample of a metric without labels.
 fn metric(url: &str, name: &str) -> f64 {
@@ -160,6 +163,46 @@ fn members_of_both_kinds_agree_on_every_hash_and_check_each_other() {
     cluster.members[0].spawn();
     cluster.members[0].wait_healthy();
     assert!(cluster.members[0].log_contains(&["comparing the history here with that of the other members"]));
+}
+
+/// What Maintenance.Hash answers at each member.
+fn whole_hashes(cluster: &Cluster) -> Vec<u32> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut hashes = Vec::new();
+        for url in cluster.endpoints() {
+            let channel = Channel::from_shared(url).expect("a URL").connect().await.expect("a member that listens");
+            let answer = MaintenanceClient::new(channel).hash(HashRequest {}).await.expect("a checksum");
+            hashes.push(answer.into_inner().hash);
+        }
+        hashes
+    })
+}
+
+#[test]
+fn the_checksum_of_everything_is_gos() {
+    let (Some(_), Some(ctl)) = (peer("etcd-3.5.16/etcd"), peer("etcdctl-3.5.16/etcdctl")) else { return };
+    let cluster = Cluster::start(&[Kind::Quorate, Kind::Go, Kind::Quorate]);
+    let url = &cluster.members[0].client;
+    let assert_equal = |what: &str| {
+        wait(&format!("the same checksum {what}"), || {
+            let hashes = whole_hashes(&cluster);
+            hashes.iter().all(|&hash| hash == hashes[0])
+        });
+    };
+    assert_equal("of an empty store");
+    overwrite(&ctl, url, 5, "value");
+    is_ok(&etcdctl(&ctl, url, &["del", "key"], ""));
+    let granted = etcdctl(&ctl, url, &["lease", "grant", "600"], "");
+    let lease = granted.stdout.split(' ').nth(1).expect("an id").to_owned();
+    is_ok(&etcdctl(&ctl, url, &["put", "leased", "value", &format!("--lease={lease}")], ""));
+    assert_equal("with a deletion and a lease");
+    for at in ["4", "7"] {
+        is_ok(&etcdctl(&ctl, url, &["compaction", at, "--physical"], ""));
+        assert_equal("after a compaction");
+    }
+    is_ok(&etcdctl(&ctl, url, &["lease", "revoke", &lease], ""));
+    assert_equal("without the lease");
 }
 
 /// Answers every question for a checksum as a member would that holds something else.

@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bootstrap;
+pub mod buckets;
 pub mod codec;
 pub mod conf_change;
 pub mod error;

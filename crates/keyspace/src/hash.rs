@@ -15,6 +15,9 @@
 //! A compaction takes one, too, as etcd's does: of all up to its revision, as of the compaction *before* it, since afterwards that
 //! cannot be had any more. The newest of them are remembered, and are the answer when just that revision is asked for (etcd:
 //! hashStorage), so that members compare each compaction for the price of taking it.
+//!
+//! etcd has an older checksum, Hash, of all that is in its file: there the changes are one bucket of several, with all rows that
+//! compactions left. What stands before and behind them the caller knows ([`Keyspace::begin_whole_hash`]).
 
 mod row;
 
@@ -40,10 +43,20 @@ pub struct Hashing {
     compacted: i64,
     /// The revision up to which it is taken.
     upto: i64,
-    /// Whether it is a compaction's own. Of those etcd takes a deletion exactly at the end for something that is left.
-    of_compaction: bool,
+    of: Of,
     stage: Stage,
     checksum: Checksum,
+}
+
+/// What a checksum is taken of.
+#[derive(Debug)]
+enum Of {
+    /// The history, as somebody asked for it.
+    History,
+    /// The history, by a compaction. Of those etcd takes a deletion exactly at the end for something that is left.
+    Compaction,
+    /// Everything; what stands behind the history.
+    Whole(Vec<u8>),
 }
 
 /// What comes next.
@@ -66,6 +79,23 @@ impl<V: Values> Keyspace<V> {
         };
         hashing.pin = Some(self.pin(hashing.compacted));
         Ok(hashing)
+    }
+
+    /// Begins to take the checksum of everything as of now: of `before`, of all rows that the last compaction leaves, of `behind`. To be
+    /// ended by [`Keyspace::end_hash`].
+    pub fn begin_whole_hash(&mut self, before: &[u8], behind: Vec<u8>) -> Hashing {
+        let mut checksum = Checksum::new();
+        checksum.update(before);
+        checksum.update(b"key");
+        Hashing {
+            pin: Some(self.pin(self.compacted)),
+            revision: self.revision,
+            compacted: self.compacted,
+            upto: self.revision,
+            of: Of::Whole(behind),
+            stage: Stage::Rows(Revision::default(), true),
+            checksum,
+        }
     }
 
     /// Goes on for about so many keys or rows. Returns the checksum when it is complete.
@@ -99,7 +129,7 @@ impl<V: Values> Keyspace<V> {
             revision: self.revision,
             compacted: self.compacted,
             upto,
-            of_compaction: false,
+            of: Of::History,
             stage: Stage::Exists(Bytes::new()),
             checksum: Checksum::new(),
         })
@@ -112,7 +142,7 @@ impl<V: Values> Keyspace<V> {
             revision: self.revision,
             compacted: self.compacted,
             upto: known.hash_revision,
-            of_compaction: true,
+            of: Of::Compaction,
             stage: Stage::Known(known),
             checksum: Checksum::new(),
         }
@@ -125,7 +155,7 @@ impl<V: Values> Keyspace<V> {
             revision: self.revision,
             compacted: previous,
             upto,
-            of_compaction: true,
+            of: Of::Compaction,
             stage: Stage::Exists(Bytes::new()),
             checksum: Checksum::new(),
         }
@@ -163,6 +193,9 @@ impl<V: Values> Keyspace<V> {
             match self.rows(hashing, from, exists, budget) {
                 Some(next) => hashing.stage = Stage::Rows(next, exists),
                 None => {
+                    if let Of::Whole(behind) = &hashing.of {
+                        hashing.checksum.update(behind);
+                    }
                     hashing.stage = Stage::Known(HashKv {
                         revision: hashing.revision,
                         hash: hashing.checksum.value(),
@@ -187,7 +220,7 @@ impl<V: Values> Keyspace<V> {
             }
             *budget -= 1;
             let ends_there = || history.newest_upto(upto).is_some_and(|mark| mark.is_deletion() && mark.at.main == upto);
-            if history.hashed(upto).is_some() || hashing.of_compaction && ends_there() {
+            if history.hashed(upto).is_some() || matches!(hashing.of, Of::Compaction) && ends_there() {
                 return (None, true);
             }
         }
@@ -216,6 +249,9 @@ impl<V: Values> Keyspace<V> {
     /// Whether a change at or below the compaction counts.
     fn is_hashed(&self, hashing: &Hashing, at: Revision, change: &Change, exists: bool) -> bool {
         let Some(history) = self.index.history(change.key()) else { return false };
+        if matches!(hashing.of, Of::Whole(_)) {
+            return history.needs(at, hashing.compacted);
+        }
         let deleted_there = at.main == hashing.compacted && matches!(change, Change::Delete { .. });
         if exists {
             history.hashed(hashing.upto).is_some_and(|mark| mark.at == at)

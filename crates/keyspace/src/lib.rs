@@ -240,6 +240,11 @@ impl<V: Values> Keyspace<V> {
         self.members.validate(change)
     }
 
+    /// Each lease, with the time that it was granted for, in seconds.
+    pub fn leases(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.leases.terms().map(|(id, terms)| (id, terms.ttl))
+    }
+
     /// About how many bytes the history takes.
     pub fn bytes(&self) -> u64 {
         self.values.bytes()

@@ -34,6 +34,8 @@ pub(crate) enum What {
     Settle,
     /// Say when nothing is left here of what compactions made unreadable, in memory and in the data file.
     Swept,
+    /// The checksum of everything here, as etcd's Hash has it.
+    HashAll,
     /// The checksum of the history here up to a revision (0: now), as HashKV has it. It may take long; nobody else waits for it.
     Hash(i64),
 }

@@ -15,7 +15,7 @@ use super::peer::inbox::PeerEvent;
 use super::peer::snapshot;
 use super::quota::Quota;
 use super::status::Board;
-use super::sweeper::Sweeper;
+use super::sweeper::{Sweeper, Wish};
 use super::watch::Desk;
 use consensus::{Instant, Link, NodeId, Snapshot, StateMachine};
 use replica::{Answer, Refusal, Token};
@@ -313,7 +313,8 @@ impl<D: Disk> ReplicaTask<D> {
                 }
                 What::Settle => self.settling.push(answer),
                 What::Swept => self.sweeper.tell_when_swept(answer),
-                What::Hash(revision) => self.sweeper.hash(revision, answer),
+                What::HashAll => self.sweeper.hash(Wish::Everything, answer),
+                What::Hash(revision) => self.sweeper.hash(Wish::History(revision), answer),
             }
         }
         if !writes.is_empty() {

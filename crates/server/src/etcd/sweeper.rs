@@ -11,7 +11,8 @@
 use super::door::Outcome;
 use super::metrics::Metrics;
 use consensus::StateMachine;
-use keyspace::{Answer, Hashing, Keyspace, Response, Values};
+use etcd::buckets::{before_keys, behind_keys};
+use keyspace::{Answer, Hashing, Keyspace, KeyspaceError, Query, Response, Values};
 use replica::Refusal;
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -52,9 +53,18 @@ pub(crate) struct Sweeper {
     metrics: Arc<Metrics>,
 }
 
+/// What a checksum is wanted of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wish {
+    /// The history up to a revision; 0: now.
+    History(i64),
+    /// Everything that etcd has in its file.
+    Everything,
+}
+
 /// A checksum that somebody waits for.
 struct Wanted {
-    revision: i64,
+    wish: Wish,
     hashing: Option<Hashing>,
     began: Option<Instant>,
     answer: oneshot::Sender<Outcome>,
@@ -80,13 +90,13 @@ impl Sweeper {
         self.physical.push(answer);
     }
 
-    /// Answers with the checksum up to `revision`.
-    pub(crate) fn hash(&mut self, revision: i64, answer: oneshot::Sender<Outcome>) {
+    /// Answers with a checksum.
+    pub(crate) fn hash(&mut self, wish: Wish, answer: oneshot::Sender<Outcome>) {
         if self.hashes.len() >= HASHES_MAX {
             let _ = answer.send(Outcome::Refused(Refusal::TooManyRequests));
             return;
         }
-        self.hashes.push_back(Wanted { revision, hashing: None, began: None, answer });
+        self.hashes.push_back(Wanted { wish, hashing: None, began: None, answer });
     }
 
     /// Another machine took the place of the one before: what was begun there is begun anew.
@@ -180,7 +190,11 @@ impl Wanted {
             return Some(Ok(Answer::Done));
         }
         if self.hashing.is_none() {
-            match machine.begin_hash(self.revision) {
+            let begun = match self.wish {
+                Wish::History(revision) => machine.begin_hash(revision),
+                Wish::Everything => everything(machine),
+            };
+            match begun {
                 Ok(hashing) => self.hashing = Some(hashing),
                 Err(error) => return Some(Err(error)),
             }
@@ -189,4 +203,13 @@ impl Wanted {
         let hashing = self.hashing.as_mut()?;
         machine.hash_step(hashing, STEP).map(|hash| Ok(Answer::HashKv(hash)))
     }
+}
+
+/// Begins the checksum of what etcd would have in its file.
+fn everything<V: Values>(machine: &mut Keyspace<V>) -> Result<Hashing, KeyspaceError> {
+    let Answer::Members(members) = machine.read(Query::Members)? else { unreachable!("an answer of the query's kind") };
+    let status = machine.status();
+    let before = before_keys(&status.alarms, status.cluster_version.as_deref());
+    let behind = behind_keys(machine.leases(), &members, status.compacted);
+    Ok(machine.begin_whole_hash(&before, behind))
 }

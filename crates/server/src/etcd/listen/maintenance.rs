@@ -77,11 +77,12 @@ impl Maintenance for MaintenanceService {
         Ok(Response::new(pb::DefragmentResponse::default()))
     }
 
-    async fn hash(&self, _: Request<pb::HashRequest>) -> Result<Response<pb::HashResponse>, Status> {
-        Err(Status::unimplemented(
-            "Quorate does not serve Maintenance.Hash: it is a checksum of bbolt's buckets, among them the one with the members, of which \
-             etcd 3.5 keeps whatever was written first; HashKV (etcdctl endpoint hashkv) compares members; see COMPATIBILITY.md",
-        ))
+    /// Of the whole file that a Go member would have (see `etcd::buckets`).
+    async fn hash(&self, request: Request<pb::HashRequest>) -> Result<Response<pb::HashResponse>, Status> {
+        let port = &self.0;
+        port.admit(request.metadata(), Need::Voter)?;
+        let Answer::HashKv(answer) = port.ask(What::HashAll).await? else { return Err(mixed_up(&Answer::Done)) };
+        Ok(Response::new(pb::HashResponse { header: Some(port.header().at(answer.revision)), hash: answer.hash }))
     }
 
     async fn snapshot(&self, _: Request<pb::SnapshotRequest>) -> Result<Response<BoxStream<pb::SnapshotResponse>>, Status> {
