@@ -69,8 +69,8 @@ pub(crate) struct ReplicaTask<D: Disk> {
     inputs: Inputs<D>,
     outputs: Outputs<D>,
     behind: Behind,
-    /// Who waits until everything applied is in the data file.
-    settling: Vec<oneshot::Sender<Outcome>>,
+    /// Who waits until everything up to an index is in the data file.
+    settling: Vec<(u64, oneshot::Sender<Outcome>)>,
     kin: Kin,
     sweeper: Sweeper,
     waiting: HashMap<Token, Waiting>,
@@ -230,9 +230,10 @@ impl<D: Disk> ReplicaTask<D> {
         }
         let settled = self.behind.is_settled(self.replica.machine());
         self.sweeper.tell(settled);
-        if settled {
+        let durable = self.behind.durable().index;
+        for (_, answer) in self.settling.extract_if(.., |(index, _)| *index <= durable) {
             // Whoever has gone away needs no answer.
-            self.settling.drain(..).for_each(|answer| drop(answer.send(Answer::Transferred)));
+            let _ = answer.send(Answer::Transferred);
         }
     }
 
@@ -311,7 +312,7 @@ impl<D: Disk> ReplicaTask<D> {
                     let token = self.wait(answer, false);
                     self.handle(Event::TransferLeadership { token, to });
                 }
-                What::Settle => self.settling.push(answer),
+                What::Settle => self.settling.push((self.replica.machine().applied().index, answer)),
                 What::Swept => self.sweeper.tell_when_swept(answer),
                 What::HashAll => self.sweeper.hash(Wish::Everything, answer),
                 What::Hash(revision) => self.sweeper.hash(Wish::History(revision), answer),

@@ -41,7 +41,8 @@ pub(crate) struct Behind {
     told: u64,
     /// Bytes flushed since then.
     bytes: usize,
-    /// What is durable.
+    /// What is durable, and the proof if it became so here.
+    durable: Position,
     newest: Option<DurableData>,
     /// A peer's snapshot is about to take the place of everything here.
     installing: bool,
@@ -59,6 +60,7 @@ impl Behind {
             since: None,
             told: applied.index,
             bytes: 0,
+            durable: applied,
             newest: None,
             installing: false,
             stale: false,
@@ -102,13 +104,18 @@ impl Behind {
         machine.flushed();
         let standing = self.flushing.take().expect("a flush was on its way");
         assert_eq!(standing.position, durable.position(), "what was flushed is durable");
-        self.newest = Some(durable);
+        (self.durable, self.newest) = (durable.position(), Some(durable));
         let entries = durable.position().index - self.told;
         if self.installing || (entries < self.cut_entries && self.bytes < CUT_BYTES) {
             return None;
         }
         (self.told, self.bytes) = (durable.position().index, 0);
         Some(standing)
+    }
+
+    /// The last entry whose effect is durable.
+    pub(crate) fn durable(&self) -> Position {
+        self.durable
     }
 
     /// Proof for the log that it may be cut.
@@ -204,6 +211,7 @@ mod tests {
         let flushing = member.begin();
         member.end(flushing);
         assert!(member.behind.is_settled(&member.machine) && !member.is_due(NOW + 2 * PATIENCE));
+        assert_eq!(member.behind.durable().index, 2);
         member.put(FLUSH_BYTES);
         assert!(member.is_due(NOW));
     }
