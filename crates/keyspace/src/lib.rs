@@ -10,6 +10,7 @@
 //!                      │ …     │        ─▶ Values    revision → what was written, behind a trait
 //!                      └ sweep ┘
 //!   Query   ──▶ read  ── view ── index, Values
+//!   Watches ── after each turn, beside the machine: what is new, and for whom
 //! ```
 //!
 //! What is here is what etcd 3.5.16 does with the same log, down to the order of sub-revisions and of checks: members of both kinds

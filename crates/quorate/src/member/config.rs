@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// The longest election timeout, in milliseconds.
 const ELECTION_MS_MAX: u64 = 50_000;
+/// How often idle watches are told the revision, if nothing is said about it, and at most (etcd's v3rpc/watch.go).
+const WATCH_PROGRESS: Duration = Duration::from_secs(10 * 60);
+const WATCH_PROGRESS_MIN: Duration = Duration::from_millis(100);
 
 /// The server's configuration, or the first rule that is broken. What the operator should know besides is added to `warnings`.
 pub(crate) fn config(given: &Given, warnings: &mut Vec<String>) -> Result<Config, ConfigFault> {
@@ -52,6 +55,11 @@ pub(crate) fn config(given: &Given, warnings: &mut Vec<String>) -> Result<Config
     if given.span(compact_check).is_zero() {
         return rule(format!("--{compact_check} must be >0 (set to 0s)"));
     }
+    let watch_progress = match given.span(newer("watch-progress-notify-interval", "experimental-watch-progress-notify-interval"))
+    {
+        Duration::ZERO => WATCH_PROGRESS,
+        interval => interval.max(WATCH_PROGRESS_MIN),
+    };
     let clamp = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     Ok(Config {
         listen_peer_urls: given.urls("listen-peer-urls"),
@@ -82,6 +90,7 @@ pub(crate) fn config(given: &Given, warnings: &mut Vec<String>) -> Result<Config
         corrupt_check_time: Some(corrupt_check).filter(|time| !time.is_zero()),
         compact_hash_check_time: given.span(compact_check),
         extensive_metrics: given.text("metrics") == "extensive",
+        watch_progress_notify_interval: watch_progress,
         ..Config::new(&name, data_dir)
     })
 }

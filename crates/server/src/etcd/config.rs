@@ -65,6 +65,8 @@ pub struct Config {
     pub compact_hash_check_time: Duration,
     /// Count for each RPC how long it took.
     pub extensive_metrics: bool,
+    /// How often idle watches that ask for it are told how far they have come.
+    pub watch_progress_notify_interval: Duration,
     /// Use a disk that forgets what was not synced when the process ends. For tests only; the binary sets it from
     /// `QUORATE_TEST_DISK=lossy`.
     pub lossy_disk: bool,
@@ -113,6 +115,7 @@ impl Config {
             corrupt_check_time: None,
             compact_hash_check_time: Duration::from_secs(60),
             extensive_metrics: false,
+            watch_progress_notify_interval: Duration::from_secs(10 * 60),
             lossy_disk: false,
         }
     }

@@ -305,7 +305,10 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
     let client_port = ClientPort::new(config.clone(), me, cluster_id, inside);
     listeners.open(peer_port, client_port);
 
-    let all_watches = Watches::new(replica.machine().revision(), WatchOptions::default(), unforeseen());
+    let all_watches = {
+        let options = WatchOptions { progress_interval: config.watch_progress_notify_interval, ..WatchOptions::default() };
+        Watches::new(replica.machine().revision(), options, unforeseen())
+    };
     let desk = Desk::new(all_watches, watch_asks, clock, config.election_timeout, metrics.clone());
     let outputs = Outputs {
         me,

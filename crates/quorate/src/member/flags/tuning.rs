@@ -7,7 +7,6 @@ const KEEPALIVE: &str = "gRPC's own settings are used here; connections that die
 const SOCKET: &str = "listeners bind an address for themselves alone, and rebind one in TIME_WAIT as they are";
 const COMPACTION_STEPS: &str = "a compaction takes its own small steps between other work";
 const CHECKPOINTS: &str = "how long leases have left is always noted, and always kept";
-const NO_WATCHES: &str = "watches are not built yet, and opening one is refused";
 const NO_DEFRAG: &str = "space is reused as it becomes free; there is nothing to defragment";
 const NO_DOWNGRADE: &str = "downgrades are not built yet, and starting one is refused";
 
@@ -60,9 +59,13 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("compaction-sleep-interval", Kind::Span, "0s", "The pause between steps of a compaction.")
         .new_in_36()
         .warned(COMPACTION_STEPS),
-    flag("watch-progress-notify-interval", Kind::Span, "0s", "How often idle watches are told the revision.")
-        .new_in_36()
-        .warned(NO_WATCHES),
+    flag(
+        "watch-progress-notify-interval",
+        Kind::Span,
+        "0s",
+        "How often idle watches that ask for it are told the revision; 0: every 10 minutes.",
+    )
+    .new_in_36(),
     flag("memory-mlock", Kind::Bool, "false", "Keep the process in memory.")
         .new_in_36()
         .warned("pages may be swapped out, as by default"),
@@ -90,7 +93,7 @@ pub(super) const FLAGS: &[Flag] = &[
     old("experimental-enable-lease-checkpoint-persist", Kind::Bool, "false", CHECKPOINTS),
     old("experimental-compaction-batch-limit", Kind::Signed, "0", COMPACTION_STEPS),
     old("experimental-compaction-sleep-interval", Kind::Span, "0s", COMPACTION_STEPS),
-    old("experimental-watch-progress-notify-interval", Kind::Span, "0s", NO_WATCHES),
+    flag("experimental-watch-progress-notify-interval", Kind::Span, "0s", "See the flag of the same name without experimental."),
     old("experimental-downgrade-check-time", Kind::Span, "5s", NO_DOWNGRADE),
     old("experimental-memory-mlock", Kind::Bool, "false", "pages may be swapped out, as by default"),
     old("experimental-txn-mode-write-with-shared-buffer", Kind::Bool, "true", NO_BBOLT),

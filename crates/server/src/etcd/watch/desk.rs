@@ -104,12 +104,15 @@ impl Desk {
     pub(crate) fn hand_out(&mut self) {
         for (stream, said) in self.saying.drain(..) {
             let Some(outlet) = self.outlets.get(&stream) else { continue };
-            if let Said::News(WatchResponse { what: WatchNews::Events { events, .. }, .. }) = &said {
-                self.metrics.watches.pending(events.len());
-            }
+            let events = match &said {
+                Said::News(WatchResponse { what: WatchNews::Events { events, .. }, .. }) => events.len(),
+                _ => 0,
+            };
             let ends = matches!(said, Said::End(_));
-            // A stream that is gone will say so.
-            let _ = outlet.said.send(said);
+            // A stream that is gone is about to say so.
+            if outlet.said.send(said).is_ok() {
+                self.metrics.watches.pending(events);
+            }
             if ends {
                 self.outlets.remove(&stream);
             }
