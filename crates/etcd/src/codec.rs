@@ -9,6 +9,8 @@
 //!
 //! A request *is* the command, so a follower forwards to its leader the very bytes that go into the log.
 
+mod put;
+
 use crate::conf_change::ConfChange;
 use crate::json::Attributes;
 use crate::pb::etcdserverpb::{self as pb, AlarmType, InternalRaftRequest, RequestHeader, alarm_request};
@@ -41,6 +43,7 @@ pub fn kind(command: &Command) -> EntryKind {
 /// Panics on [`Command::Unsupported`], which nobody proposes.
 pub fn encode(id: u64, command: &Command) -> Bytes {
     match command {
+        Command::Put(request) => put::encode(id, request),
         Command::Member(change) => ConfChange { id, change: change.clone() }.encode(),
         Command::MemberAttributes { id: member, name, client_urls } => {
             let attributes = Attributes { name: name.clone(), client_urls: client_urls.clone() };
@@ -55,7 +58,6 @@ fn request(id: u64, command: &Command) -> InternalRaftRequest {
     let header = Some(RequestHeader { id, ..RequestHeader::default() });
     let mut request = InternalRaftRequest { header, ..InternalRaftRequest::default() };
     match command {
-        Command::Put(put) => request.put = Some(put.into()),
         Command::DeleteRange(delete) => request.delete_range = Some(delete.into()),
         Command::Txn(txn) => request.txn = Some(txn.into()),
         Command::Range(range) => request.range = Some(range.into()),
@@ -74,7 +76,7 @@ fn request(id: u64, command: &Command) -> InternalRaftRequest {
             let info = membershippb::DowngradeInfoSetRequest { enabled: *enabled, ver: version.clone() };
             request.downgrade_info_set = Some(info);
         }
-        Command::Member(_) | Command::MemberAttributes { .. } | Command::ClusterVersion(_) => {
+        Command::Put(_) | Command::Member(_) | Command::MemberAttributes { .. } | Command::ClusterVersion(_) => {
             unreachable!("encode() has taken care of {command:?}")
         }
         Command::Unsupported(name) => panic!("nobody proposes {name}"),
@@ -102,6 +104,9 @@ pub fn decode_data(kind: EntryKind, data: &Bytes) -> Result<Decoded, Malformed> 
 }
 
 fn decode_request(data: &Bytes) -> Result<Decoded, Malformed> {
+    if let Some((id, request)) = put::decode(data) {
+        return Ok(Decoded { id: named(id), command: Some(Command::Put(request)) });
+    }
     // As in etcd: what does not parse as the one is the other. A v2 request never parses as an InternalRaftRequest, see there.
     match InternalRaftRequest::decode(data.clone()) {
         Ok(InternalRaftRequest { v2: Some(request), .. }) => decode_v2(request),

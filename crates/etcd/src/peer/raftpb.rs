@@ -200,6 +200,7 @@ fn varint(value: u64, out: &mut impl BufMut) {
     prost::encoding::encode_varint(value, out);
 }
 
-fn varint_size(value: u64) -> usize {
+/// How many bytes a number has.
+pub(crate) fn varint_size(value: u64) -> usize {
     prost::encoding::encoded_len_varint(value)
 }
