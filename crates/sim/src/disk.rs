@@ -463,6 +463,28 @@ mod tests {
     }
 
     #[test]
+    fn the_power_fails_in_the_midst_of_a_write_and_leaves_whole_sectors() {
+        let mut torn = 0;
+        for seed in 0..100 {
+            let disk = SimDisk::new(Chance::new(seed));
+            disk.create_dir("").unwrap();
+            let file = disk.create("a").unwrap();
+            file.write_at(0, &[1; 2_048]).unwrap();
+            file.sync().unwrap();
+            disk.crash_after(1);
+            assert!(file.write_at(100, &[2; 1_500]).is_err());
+            disk.crash(false);
+            let mut read = [0; 2_048];
+            file.read_at(0, &mut read).unwrap();
+            // What was written of a sector, from where the write began.
+            let sectors = [&read[100..512], &read[512..1_024], &read[1_024..1_536]];
+            assert!(sectors.iter().all(|sector| sector.iter().all(|&byte| byte == sector[0])), "half a sector was written");
+            torn += u32::from(sectors[0][0] == 2 && sectors[2][0] == 1);
+        }
+        assert!(torn > 10, "few of the writes are torn: {torn}");
+    }
+
+    #[test]
     fn the_power_fails_between_two_operations() {
         let disk = SimDisk::new(Chance::new(3));
         disk.create_dir("").unwrap();
