@@ -25,12 +25,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// How long the leader waits between checks of the whole history, by itself.
 const WHOLE_INTERVAL: Duration = Duration::from_secs(600);
 /// And at least so many times as long as the last one took.
 const WHOLE_SHARE: u32 = 200;
+
+/// So often the newest compaction is asked about, if a member has no checksum of it: one that was restarted has none any more, and
+/// would read its whole history each time for one that cannot be compared.
+const TRIES: u32 = 3;
 
 /// How often to check what.
 pub(crate) struct Pace {
@@ -42,6 +46,27 @@ pub(crate) struct Pace {
     pub(crate) patience: Duration,
 }
 
+/// Which compactions need no check any more.
+#[derive(Debug, Default)]
+struct Checked {
+    upto: i64,
+    /// How often the newest was asked about in vain.
+    tries: u32,
+}
+
+impl Checked {
+    fn done(&mut self, upto: i64) {
+        *self = Checked { upto, tries: 0 };
+    }
+
+    fn in_vain(&mut self, newest: i64) {
+        self.tries += 1;
+        if self.tries == TRIES {
+            self.done(newest);
+        }
+    }
+}
+
 /// What a member answered.
 struct Answered {
     member: NodeId,
@@ -50,7 +75,7 @@ struct Answered {
 
 /// Checks for as long as the member lives.
 pub(crate) async fn watch(door: Door, board: Board, shared: Arc<Shared>, pace: Pace) {
-    let mut checked = 0;
+    let mut checked = Checked::default();
     let mut whole_at = Instant::now() + pace.whole.unwrap_or(WHOLE_INTERVAL);
     let mut compactions_at = Instant::now() + pace.compactions;
     loop {
@@ -81,14 +106,13 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Compares the latest compaction that all members have a checksum of (etcd: CompactHashCheck). Those up to `checked` were
-    /// found equal. `None`: it could not be done.
-    async fn compactions(&self, checked: &mut i64) -> Option<()> {
+    /// Compares the latest compaction that all members have a checksum of (etcd: CompactHashCheck). `None`: it could not be done.
+    async fn compactions(&self, checked: &mut Checked) -> Option<()> {
         let Ok(Ok(Answer::CompactionHashes(known))) = self.door.ask(What::ReadHere(Query::CompactionHashes)).await else {
             return None;
         };
         let members = self.door.members().await?.members;
-        for mine in known.iter().rev().filter(|hash| hash.hash_revision > *checked) {
+        for mine in known.iter().rev().filter(|hash| hash.hash_revision > checked.upto) {
             let answers = ask(self.shared, &members, mine.hash_revision, self.patience).await;
             let others = answers.len();
             let comparable = comparable(mine, answers);
@@ -97,15 +121,23 @@ impl Check<'_> {
             }
             if comparable.len() == others {
                 info!(revision = mine.hash_revision, members = others + 1, "all members agree on what a compaction kept");
-                *checked = mine.hash_revision;
+                checked.done(mine.hash_revision);
                 return Some(());
             }
+        }
+        if let Some(newest) = known.last().filter(|hash| hash.hash_revision > checked.upto) {
+            checked.in_vain(newest.hash_revision);
         }
         Some(())
     }
 
     /// Compares everything (etcd: PeriodicCheck).
     async fn whole(&self) -> Option<()> {
+        // Where no key exists, the checksum of a compaction and the one that somebody asks for differ in etcd by what they count, and
+        // another member may answer with either.
+        if self.door.machine_status().await?.keys == 0 {
+            return None;
+        }
         let mine = self.door.hash_kv(0).await?.ok()?;
         let members = self.door.members().await?.members;
         let answers = ask(self.shared, &members, mine.hash_revision, self.patience).await;
@@ -183,8 +215,8 @@ fn comparable(mine: &HashKv, answers: Vec<Answered>) -> Vec<(NodeId, HashKv)> {
     for Answered { member, hash } in answers {
         match hash {
             Ok(hash) if hash.compact_revision == mine.compact_revision => comparable.push((member, hash)),
-            Ok(hash) => info!(%member, compacted = hash.compact_revision, "cannot compare: it was compacted elsewhere"),
-            Err(why) => info!(%member, %why, "cannot compare: it gives no checksum"),
+            Ok(hash) => debug!(%member, compacted = hash.compact_revision, "cannot compare: it was compacted elsewhere"),
+            Err(why) => debug!(%member, %why, "cannot compare: it gives no checksum"),
         }
     }
     comparable
@@ -231,6 +263,16 @@ pub(crate) async fn check_at_start<V: Values>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_compaction_that_cannot_be_compared_is_given_up() {
+        let mut checked = Checked::default();
+        for _ in 0..TRIES {
+            assert_eq!(checked.upto, 0);
+            checked.in_vain(7);
+        }
+        assert_eq!((checked.upto, checked.tries), (7, 0));
+    }
 
     #[test]
     fn a_majority_says_who_is_wrong() {
