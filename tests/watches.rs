@@ -22,30 +22,39 @@ struct Watching {
 }
 
 impl Watching {
-    async fn open(channel: Channel, requires_leader: bool) -> Result<Watching, Status> {
+    /// Opens a stream with a first watcher. (Go's server answers nothing, not even with a head, before it is asked for one.)
+    async fn open(channel: Channel, requires_leader: bool, first: (&str, &str, i64)) -> Result<Watching, Status> {
         let (asks, requests) = mpsc::unbounded_channel();
         let mut request = Request::new(UnboundedReceiverStream::new(requests));
         if requires_leader {
             request.metadata_mut().insert("hasleader", "true".parse().expect("a value"));
         }
+        asks.send(create(first)).expect("an open stream");
         let responses = WatchClient::new(channel).max_decoding_message_size(usize::MAX).watch(request).await?.into_inner();
-        Ok(Watching { asks, responses })
+        let mut watching = Watching { asks, responses };
+        let created = watching.next().await?;
+        assert!(created.created, "{created:?}");
+        Ok(watching)
     }
 
     fn ask(&self, union: RequestUnion) {
         self.asks.send(WatchRequest { request_union: Some(union) }).expect("an open stream");
     }
 
-    fn create(&self, key: &str, range_end: &str, start_revision: i64) {
-        let (key, range_end) = (key.to_owned().into(), range_end.to_owned().into());
-        let request = WatchCreateRequest { key, range_end, start_revision, ..WatchCreateRequest::default() };
-        self.ask(RequestUnion::CreateRequest(request));
+    fn create(&self, watcher: (&str, &str, i64)) {
+        self.asks.send(create(watcher)).expect("an open stream");
     }
 
     async fn next(&mut self) -> Result<WatchResponse, Status> {
         let message = tokio::time::timeout(Duration::from_secs(60), self.responses.message()).await.expect("within a minute");
         message.map(|response| response.expect("the stream ends with a reason"))
     }
+}
+
+fn create((key, range_end, start_revision): (&str, &str, i64)) -> WatchRequest {
+    let (key, range_end) = (key.to_owned().into(), range_end.to_owned().into());
+    let request = WatchCreateRequest { key, range_end, start_revision, ..WatchCreateRequest::default() };
+    WatchRequest { request_union: Some(RequestUnion::CreateRequest(request)) }
 }
 
 async fn connect(member: &Member) -> Channel {
@@ -70,6 +79,15 @@ fn memory(member: &Member) -> usize {
     line.trim().trim_end_matches(" kB").trim().parse::<usize>().expect("kilobytes") << 10
 }
 
+/// Waits until a metric has this value, while connections live on.
+async fn reaches(member: &Member, name: &str, value: f64) {
+    let begin = Instant::now();
+    while metric(member, name) != value {
+        assert!(begin.elapsed() < Duration::from_secs(60), "waited a minute for {name} to be {value}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Adds the revisions that a stream tells to `told`, until `last`.
 async fn hear(watching: &mut Watching, told: &mut Vec<i64>, last: i64) -> Result<(), Status> {
     while told.last() != Some(&last) {
@@ -90,12 +108,8 @@ async fn a_client_that_does_not_read_is_left_behind_and_hears_everything_when_it
     const PUTS: i64 = 300;
     let cluster = Cluster::start(&[Kind::Quorate]);
     let member = &cluster.members[0];
-    let mut slow = Watching::open(connect(member).await, false).await.expect("a stream");
-    let mut quick = Watching::open(connect(member).await, false).await.expect("a stream");
-    for watching in [&mut slow, &mut quick] {
-        watching.create("a", "", 0);
-        assert!(watching.next().await.expect("an answer").created);
-    }
+    let mut slow = Watching::open(connect(member).await, false, ("a", "", 0)).await.expect("a stream");
+    let mut quick = Watching::open(connect(member).await, false, ("a", "", 0)).await.expect("a stream");
     let mut kv = KvClient::new(connect(member).await);
     let mut last = 0;
     for _ in 0..PUTS {
@@ -110,7 +124,7 @@ async fn a_client_that_does_not_read_is_left_behind_and_hears_everything_when_it
     assert!((1.0..=12.0).contains(&pending), "a mebibyte and one response more: {pending} events");
 
     assert_eq!(revisions(&mut slow, last).await, all);
-    support::wait("the slow one to have caught up", || metric(member, "etcd_debugging_mvcc_slow_watcher_total") == 0.0);
+    reaches(member, "etcd_debugging_mvcc_slow_watcher_total", 0.0).await;
     assert_eq!(metric(member, "etcd_debugging_mvcc_pending_events_total"), 0.0);
 }
 
@@ -123,7 +137,7 @@ async fn ten_thousand_idle_watchers_are_cheap() {
     let channel = connect(member).await;
     let mut streams = Vec::new();
     for _ in 0..STREAMS {
-        streams.push(Watching::open(channel.clone(), false).await.expect("a stream"));
+        streams.push(Watching::open(channel.clone(), false, ("first", "", 0)).await.expect("a stream"));
     }
     let before = memory(member);
     for (number, watching) in streams.iter_mut().enumerate() {
@@ -131,7 +145,7 @@ async fn ten_thousand_idle_watchers_are_cheap() {
             // Keys and ranges by turns, all different.
             let key = format!("/registry/things/{number}/{watcher}");
             let end = format!("{key}0");
-            watching.create(&key, if watcher % 2 == 0 { "" } else { &end }, 0);
+            watching.create((&key, if watcher % 2 == 0 { "" } else { &end }, 0));
             if watcher % 100 == 99 {
                 for _ in 0..100 {
                     assert!(watching.next().await.expect("an answer").created);
@@ -139,7 +153,7 @@ async fn ten_thousand_idle_watchers_are_cheap() {
             }
         }
     }
-    assert_eq!(metric(member, "etcd_debugging_mvcc_watcher_total"), WATCHERS as f64);
+    assert_eq!(metric(member, "etcd_debugging_mvcc_watcher_total"), (WATCHERS + STREAMS) as f64);
     let took = memory(member).saturating_sub(before);
     eprintln!("{WATCHERS} watchers take {} KiB", took >> 10);
     assert!(took < 100 << 20, "{took} bytes");
@@ -149,7 +163,7 @@ async fn ten_thousand_idle_watchers_are_cheap() {
     let revision = put(&mut kv, "/registry/things/2/1234", b"x".to_vec()).await.expect("a put");
     assert_eq!(revisions(&mut streams[2], revision).await, [revision]);
     drop(streams);
-    support::wait("streams that are gone to be forgotten", || metric(member, "etcd_debugging_mvcc_watcher_total") == 0.0);
+    reaches(member, "etcd_debugging_mvcc_watcher_total", 0.0).await;
 }
 
 /// What a watcher is told that begins before a compaction, and one that begins there, and what progress they make.
@@ -163,9 +177,8 @@ async fn compacted(kind: Kind) -> Vec<WatchResponse> {
     kv.compact(CompactionRequest { revision: 4, physical: true }).await.expect("a compaction");
     let mut told = Vec::new();
     for start in [3, 4, 0, 9] {
-        let mut watching = Watching::open(connect(member).await, false).await.expect("a stream");
-        watching.create("a", "", start);
-        for _ in 0..if start == 3 || start == 4 { 2 } else { 1 } {
+        let mut watching = Watching::open(connect(member).await, false, ("a", "", start)).await.expect("a stream");
+        if start == 3 || start == 4 {
             told.push(watching.next().await.expect("a response"));
         }
         if start != 3 {
@@ -187,19 +200,21 @@ async fn a_watcher_from_before_a_compaction_is_told_the_same_by_both() {
     }
     let (ours, gos) = (compacted(Kind::Quorate).await, compacted(Kind::Go).await);
     assert_eq!(ours, gos);
-    assert_eq!((ours[1].canceled, ours[1].compact_revision), (true, 4));
+    assert_eq!((ours[0].canceled, ours[0].compact_revision), (true, 4));
 }
 
 #[tokio::test]
 async fn a_client_that_moves_on_when_a_leader_dies_misses_nothing() {
     const PUTS: i64 = 200;
+    // It tells who leads.
+    if peer("etcdctl-3.5.16/etcdctl").is_none() {
+        return;
+    }
     let mut cluster = Cluster::start(&[Kind::Quorate; 3]);
     let leader = cluster.leader();
     let others: Vec<usize> = (0..3).filter(|&index| index != leader).collect();
     let mut writer = KvClient::new(connect(&cluster.members[others[0]]).await);
-    let mut watching = Watching::open(connect(&cluster.members[leader]).await, true).await.expect("a stream");
-    watching.create("k", "l", 0);
-    assert!(watching.next().await.expect("an answer").created);
+    let mut watching = Watching::open(connect(&cluster.members[leader]).await, true, ("k", "l", 0)).await.expect("a stream");
 
     let mut last = 0;
     let mut told: Vec<i64> = Vec::new();
@@ -219,8 +234,8 @@ async fn a_client_that_moves_on_when_a_leader_dies_misses_nothing() {
     // The stream to the dead member ends. The next member goes on where it ended.
     let died = hear(&mut watching, &mut told, last).await.expect_err("the leader is dead");
     eprintln!("{} revisions were told before the stream ended: {died}", told.len());
-    watching = Watching::open(connect(&cluster.members[others[1]]).await, true).await.expect("a stream");
-    watching.create("k", "l", told.last().map_or(2, |revision| revision + 1));
+    let next = told.last().map_or(2, |revision| revision + 1);
+    watching = Watching::open(connect(&cluster.members[others[1]]).await, true, ("k", "l", next)).await.expect("a stream");
     hear(&mut watching, &mut told, last).await.expect("a stream that goes on");
     let all: Vec<i64> = (2..=last).collect();
     assert_eq!(told, all, "each revision once, in order");

@@ -4,7 +4,7 @@
 use crate::kit::{Machine, bytes, delete, put};
 use consensus::Instant;
 use core::time::Duration;
-use keyspace::{Change, StreamId, WatchNews, WatchOptions, WatchRefusal, WatchRequest, WatchResponse, Watches};
+use keyspace::{Change, Op, StreamId, TxnRequest, WatchNews, WatchOptions, WatchRefusal, WatchRequest, WatchResponse, Watches};
 
 const ONE: StreamId = StreamId(1);
 const TWO: StreamId = StreamId(2);
@@ -357,4 +357,33 @@ fn ten_thousand_watchers_of_one_stream_take_turns_in_its_room() {
     }
     assert_eq!((told, member.watches.behind()), (30_000, 0));
     assert!(rounds > 20, "{rounds}");
+}
+
+#[test]
+fn one_revision_is_one_response_however_large_it_is_and_however_many_watch() {
+    let room = 1 << 30;
+    let mut member = Member::new(WatchOptions { room_max: room, room_min: room, ..WatchOptions::default() });
+    let watch_all = |member: &mut Member, stream, start| {
+        for _ in 0..300 {
+            member.watches.create(Instant::ZERO, stream, watch("", "\0", start));
+        }
+        member.watches.responses().for_each(drop);
+    };
+    let judge = |told: Vec<(StreamId, WatchResponse)>| {
+        let mut lengths = vec![Vec::new(); 300];
+        for (_, response) in told {
+            let WatchNews::Events { events, .. } = &response.what else { panic!("{response:?}") };
+            lengths[response.watch_id as usize].push(events.len());
+        }
+        assert!(lengths.iter().all(|lengths| lengths == &[128, 1]), "{:?}", lengths[0]);
+    };
+    watch_all(&mut member, ONE, 0);
+    let value = "x".repeat(4000);
+    let success = (0..128).map(|number| Op::Put(put(&format!("{number:03}"), &value))).collect();
+    member.machine.txn(TxnRequest { compare: vec![], success, failure: vec![] }).unwrap();
+    member.put("after", "1");
+    judge(member.turn());
+    // The same from the past.
+    watch_all(&mut member, TWO, 2);
+    judge(member.turn());
 }
