@@ -182,7 +182,7 @@ fn a_cut_that_was_interrupted_loses_nothing_above_it() {
 }
 
 #[test]
-#[should_panic(expected = "never cut above a durable snapshot")]
+#[should_panic(expected = "never cut above what is durable elsewhere")]
 fn the_log_is_never_cut_above_a_durable_snapshot() {
     let mut store = member(&MemoryDisk::new(), 100);
     let durable = seal(&store.snapshots, Position::new(1, 50)).unwrap().publish().unwrap();
