@@ -181,6 +181,17 @@ fn cluster() -> Vec<Step> {
     ]
 }
 
+/// What watches from the past see.
+fn past() -> Vec<Step> {
+    vec![
+        step("put past/a 1"),
+        step("put past/a 2"),
+        typed("txn", "\nput past/b 1\ndel past/a\nput past/c 1\n\n\n"),
+        step("del past/ --prefix"),
+        step("put past/z END"),
+    ]
+}
+
 /// Watches, and what happens to what they watch. The last is always a put of END.
 fn watches() -> Vec<Watch> {
     let changes = |key: &str| {
@@ -212,13 +223,13 @@ fn watches() -> Vec<Watch> {
         plain("watch w1 --progress-notify", changes("w1")),
         plain("--endpoints={2} watch w1", changes("w1")),
         // From the past, the future, and what is compacted.
-        plain("watch w --prefix --rev=80", end("w0")),
-        json("watch w1 --rev=80 -w json", Vec::new()),
-        plain("watch w1 --rev=80 --prev-kv", Vec::new()),
-        plain("watch w1 --rev=1000 --prefix", Vec::new()).silent(),
+        plain("watch past/ --prefix --rev=51", Vec::new()),
+        plain("watch past/ --prefix --rev=51 --prev-kv", Vec::new()),
+        json("watch past/ --prefix --rev=51 -w json", Vec::new()),
+        json("watch past/b past/c --rev=51 -w json", Vec::new()).silent(),
+        plain("watch w --prefix --rev=1000", Vec::new()).silent(),
         plain("watch w1 --rev=3", Vec::new()),
         json("watch w1 --rev=3 -w json", Vec::new()),
-        plain("watch w1 --rev=-1", end("w1")),
         // Interactive, several on one stream, and progress.
         Watch::new(typed("watch -i", "watch w1\n"), changes("w1"), "END"),
         Watch::new(typed("watch -i", "watch --prefix --prev-kv w\nwatch w5\n"), changes("w5"), "END").twice(),
@@ -226,8 +237,8 @@ fn watches() -> Vec<Watch> {
         Watch::new(typed("watch -i", "nonsense\n"), Vec::new(), "END"),
         Watch::new(typed("watch -i", "watch --rev=x w\n"), Vec::new(), "END"),
         // With a command for each event.
-        plain("watch w1 -- echo heard", vec![step("put w1 a"), step("put w1 END")]),
-        plain("watch w1 --prefix -- env", vec![step("put w1 END")]).only("ETCD_WATCH_"),
+        Watch::new(step("watch w1 -- echo heard"), vec![step("put w1 a"), step("put w1 END")], "heard").twice(),
+        Watch::new(step("watch w1 --prefix -- env"), vec![step("put w1 END")], "ETCD_WATCH_VALUE").only("ETCD_WATCH_"),
         // Refused by etcdctl itself.
         plain("watch", Vec::new()),
         plain("watch --rev=x w", Vec::new()),
@@ -242,7 +253,15 @@ fn etcdctl_prints_the_same_against_go_etcd() {
         for step in [puts_and_gets(), transactions(), compactions(), cluster(), upkeep::hashes()].iter().flatten() {
             wrong.compare(&step.to_string(), &go.run(program, step), &ours.run(program, step));
         }
+        for step in past() {
+            wrong.compare(&step.to_string(), &go.run(program, &step), &ours.run(program, &step));
+        }
         for watch in watches() {
+            // Nothing is there before, so that END is said once.
+            for side in [go, ours] {
+                side.run(program, &step("del w --prefix"));
+                side.run(program, &step("del elsewhere"));
+            }
             wrong.compare(&watch.step.to_string(), &watch.run(program, go), &watch.run(program, ours));
         }
         for step in [leases::leases(), upkeep::upkeep()].iter().flatten() {

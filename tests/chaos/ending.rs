@@ -77,7 +77,7 @@ pub fn check(scene: &Scene, faults: &Faults) -> Result<String, String> {
     }
     let audit = record.watched.iter().find(|watched| watched.name == "everything").expect("it never stops");
     let log = linear::check(&record.done, &ghost(audit)?)?;
-    record.watched.iter().try_for_each(|watched| watched::check(&log, watched))?;
+    record.watched.iter().try_for_each(|watched| watched::check(&log, watched, &record.compacted))?;
     let expired = leased::check(&log, &record.leased, &ends(&record.watched))?;
     Ok(summary(scene, faults, &record, &log, expired, took))
 }

@@ -181,9 +181,9 @@ fn heard(log: &Log) -> Watched {
 fn tampered(tamper: impl FnOnce(&mut Vec<Heard>)) -> String {
     let log = honest().check().expect("an honest history");
     let mut watched = heard(&log);
-    watched::check(&log, &watched).expect("an honest watcher");
+    watched::check(&log, &watched, &[]).expect("an honest watcher");
     tamper(&mut watched.heard);
-    watched::check(&log, &watched).expect_err("a forged watcher")
+    watched::check(&log, &watched, &[]).expect_err("a forged watcher")
 }
 
 #[test]
@@ -233,6 +233,19 @@ fn an_event_with_another_value_is_found() {
         held.value += 1;
     });
     assert!(wrong.contains("heard as"), "{wrong}");
+}
+
+#[test]
+fn a_missing_previous_value_is_found() {
+    let log = honest().check().expect("an honest history");
+    let mut watched = heard(&log);
+    let Heard::Event { before, at, .. } = &mut watched.heard[1] else { panic!("a put") };
+    (*before, *at) = (None, 10);
+    let wrong = watched::check(&log, &watched, &[]).expect_err("nobody compacted it");
+    assert!(wrong.contains("before 3"), "{wrong}");
+    watched::check(&log, &watched, &[(9, 2)]).expect_err("what was compacted is older");
+    watched::check(&log, &watched, &[(11, 3)]).expect_err("it was compacted afterwards");
+    watched::check(&log, &watched, &[(9, 3)]).expect("it was compacted");
 }
 
 #[test]

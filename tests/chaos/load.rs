@@ -124,6 +124,7 @@ pub async fn compactor(scene: Arc<Scene>) {
             continue;
         }
         let mut kv = KvClient::new(scene.channel(chance.below(3) as usize));
+        scene.record().compacted.push((scene.now(), revision));
         let request = CompactionRequest { revision, physical: chance.one_in(2) };
         if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, kv.compact(request)).await {
             compacted = revision;

@@ -39,6 +39,8 @@ pub struct Record {
     pub leased: Vec<Leased>,
     /// Findings that need no history.
     pub wrong: Vec<String>,
+    /// When which compactions were asked for.
+    pub compacted: Vec<(u64, i64)>,
     /// Renewals that were answered, of all leases.
     pub renewals: u64,
 }

@@ -111,7 +111,7 @@ impl Side {
 
 /// Compare listings as sets, of lines or of JSON objects.
 pub fn sorted(printed: &Printed) -> Printed {
-    let stdout = printed.stdout.replace("},{", "},\n{").replace(":[{", ":[\n{").replace("}]", "},\n]");
+    let stdout = printed.stdout.replace("},{", "},\n{").replace("[{", "[\n{").replace("}]", "},\n]");
     let mut lines: Vec<&str> = stdout.lines().collect();
     lines.sort_unstable();
     let mut errors: Vec<&str> = printed.stderr.lines().collect();

@@ -1,12 +1,12 @@
 //! Commands that go on until somebody ends them: `watch`, `lease keep-alive`, `lock`, `elect`.
 
 use crate::etcdctl::side::{Side, Step};
-use crate::support::compare::Printed;
+use crate::support::compare::{Printed, command};
 use crate::support::http_get;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,10 +22,9 @@ pub struct Stream {
 impl Stream {
     /// Starts `step`; what is to be typed is typed, and standard input stays open.
     pub fn start(program: &Path, side: &Side, step: &Step) -> Stream {
-        let mut child = Command::new(program)
-            .env("ETCDCTL_API", "3")
-            .args(["--endpoints", side.endpoint(0)])
-            .args(side.resolve(step))
+        let arguments = side.resolve(step);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut child = command(program, side.endpoint(0), &arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -78,7 +77,10 @@ impl Stream {
     }
 
     fn finish(mut self, by_itself: bool, side: &Side) -> Printed {
-        drop(self.stdin.take());
+        // Standard input ends only for who waits for that: `watch -i` complains of it.
+        if by_itself {
+            drop(self.stdin.take());
+        }
         let status = self.child.wait().expect("a status");
         let mut said = self.readers.drain(..).map(|reader| reader.join().expect("a reader ends"));
         let mut text = || String::from_utf8_lossy(&said.next().expect("one of two")).into_owned();
@@ -150,11 +152,14 @@ impl Watch {
     }
 }
 
-/// How many watchers the leader counts, by its own metrics.
+/// How many watchers the members count, by their own metrics.
 fn watchers(side: &Side) -> Option<u64> {
-    let metrics = http_get(side.endpoint(0), "/metrics")?;
-    let line = metrics.lines().find(|line| line.starts_with("etcd_debugging_mvcc_watcher_total "))?;
-    line.split(' ').nth(1)?.trim().parse().ok()
+    let count = |offset: usize| -> Option<u64> {
+        let metrics = http_get(side.endpoint(offset), "/metrics")?;
+        let line = metrics.lines().find(|line| line.starts_with("etcd_debugging_mvcc_watcher_total "))?;
+        line.split(' ').nth(1)?.trim().parse().ok()
+    };
+    (0..3).map(count).sum()
 }
 
 /// Nothing shall happen before the watch stands; one that is refused never does.

@@ -43,7 +43,6 @@ pub fn upkeep() -> Vec<Step> {
         step("defrag"),
         step("--endpoints={all} defrag"),
         step("defrag --cluster"),
-        step("defrag --data-dir=/nowhere/at/all"),
         step("defrag x"),
         step("endpoint health --cluster -w json"),
         step("endpoint health --cluster -w table"),
