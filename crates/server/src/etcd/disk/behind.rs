@@ -46,8 +46,8 @@ pub(crate) struct Behind {
     newest: Option<DurableData>,
     /// A peer's snapshot is about to take the place of everything here.
     installing: bool,
-    /// It has, and a flush of what was there before is still on its way: it means nothing any more.
-    stale: bool,
+    /// How many flushes of what was there before are still on their way: they mean nothing any more.
+    stale: usize,
 }
 
 impl Behind {
@@ -63,7 +63,7 @@ impl Behind {
             durable: applied,
             newest: None,
             installing: false,
-            stale: false,
+            stale: 0,
         }
     }
 
@@ -98,7 +98,8 @@ impl Behind {
 
     /// A flush is durable. What the replica is to be told of, if anything.
     pub(crate) fn on_flushed<D: Disk>(&mut self, durable: DurableData, machine: &mut Machine<D>) -> Option<Snapshot> {
-        if std::mem::take(&mut self.stale) {
+        if self.stale > 0 {
+            self.stale -= 1;
             return None;
         }
         machine.flushed();
@@ -130,7 +131,7 @@ impl Behind {
 
     /// It is in force.
     pub(crate) fn on_installed(&mut self, applied: Position) {
-        let stale = self.stale || self.flushing.is_some();
+        let stale = self.stale + usize::from(self.flushing.is_some());
         *self = Behind { stale, ..Behind::new(applied, self.cut_entries) };
     }
 
@@ -248,8 +249,15 @@ mod tests {
         member.behind.on_installed(Position::ZERO);
         member.put(1);
         assert!(member.is_due(NOW));
+        let second = member.begin();
+        member.behind.on_install();
+        member.machine = Member::new(1).machine;
+        member.behind.on_installed(Position::ZERO);
+        member.put(1);
+        assert!(member.is_due(NOW));
         let next = member.begin();
         assert_eq!(member.end(flushing), None);
+        assert_eq!(member.end(second), None);
         assert!(!member.behind.is_settled(&member.machine));
         assert_eq!(member.end(next), Some(1));
     }
