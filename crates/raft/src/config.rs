@@ -39,7 +39,8 @@ pub struct Config {
     pub inflight_messages_max: usize,
     /// The most bytes of entries to one follower without an answer.
     pub inflight_bytes_max: usize,
-    /// The most bytes of entries kept in memory for followers; older ones are fetched from the disk.
+    /// The most bytes of entries kept in memory for followers; older ones are fetched from the disk. As much as may be on its way to one
+    /// of them: who keeps up is served from memory. (etcd keeps 5000 entries and more, however long.)
     pub cache_bytes_max: usize,
     /// The most bytes of proposals not yet committed; above, `next()` is `None`.
     pub uncommitted_bytes_max: usize,
@@ -68,7 +69,7 @@ impl Config {
             message_bytes_max: 1 << 20,
             inflight_messages_max: 512,
             inflight_bytes_max: 8 << 20,
-            cache_bytes_max: 32 << 20,
+            cache_bytes_max: 8 << 20,
             uncommitted_bytes_max: 64 << 20,
             apply_bytes_max: 1 << 20,
             #[cfg(feature = "mutants")]
