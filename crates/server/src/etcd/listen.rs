@@ -225,6 +225,8 @@ fn builder(config: &Config) -> auto::Builder<TokioExecutor> {
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
     http.http2()
         .timer(TokioTimer::new())
+        // Go's gRPC sends none either, and it would cost each answer a line in the table of headers.
+        .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(config.max_concurrent_streams)

@@ -17,7 +17,7 @@ use super::quota::Quota;
 use super::status::Board;
 use super::sweeper::{Sweeper, Wish};
 use super::watch::Desk;
-use consensus::{Instant, Link, NodeId, Snapshot, StateMachine};
+use consensus::{Instant, Link, NodeId, Snapshot, StateMachine, Wall};
 use replica::{Answer, Refusal, Token};
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -65,6 +65,9 @@ pub(crate) struct Outputs<D: Disk> {
 pub(crate) struct ReplicaTask<D: Disk> {
     replica: Replica<D>,
     clock: Clock,
+    /// When this turn began.
+    now: Instant,
+    wall: Wall,
     watches: Desk,
     inputs: Inputs<D>,
     outputs: Outputs<D>,
@@ -108,6 +111,8 @@ impl<D: Disk> ReplicaTask<D> {
             behind: Behind::new(replica.machine().applied(), snapshot_count),
             settling: Vec::new(),
             replica,
+            now: clock.now(),
+            wall: wall(),
             clock,
             watches,
             inputs,
@@ -166,7 +171,9 @@ impl<D: Disk> ReplicaTask<D> {
     }
 
     fn take(&mut self, batch: &mut Batch<D>) -> Result<(), StopError> {
-        let (began, applied) = (self.clock.now(), self.replica.status().applied);
+        // All that was gathered happens at once.
+        (self.now, self.wall) = (self.clock.now(), wall());
+        let applied = self.replica.status().applied;
         let asked = !batch.asks.is_empty();
         // What the disk says first: it releases what was withheld. What peers say before what clients want: it may decide where
         // that goes.
@@ -180,13 +187,13 @@ impl<D: Disk> ReplicaTask<D> {
         if batch.timeout {
             // The timer rings once; whatever the deadline is then, it is set anew.
             self.timer_at = Instant::ZERO;
-            if self.replica.deadline() <= self.clock.now() {
+            if self.replica.deadline() <= self.now {
                 self.handle(Event::Timeout);
             }
         }
         let busy = asked || self.replica.status().applied != applied;
         if self.replica.status().applied != applied {
-            self.outputs.metrics.applied(self.clock.now().since(began));
+            self.outputs.metrics.applied(self.clock.now().since(self.now));
         }
         self.look_for_fault()?;
         self.carry_out()?;
@@ -238,7 +245,7 @@ impl<D: Disk> ReplicaTask<D> {
     }
 
     fn handle(&mut self, event: Event<D>) {
-        self.replica.handle(self.clock.now(), wall(), event, &mut self.effects);
+        self.replica.handle(self.now, self.wall, event, &mut self.effects);
     }
 
     fn on_disk(&mut self, event: DiskEvent<D>) -> Result<(), StopError> {

@@ -219,6 +219,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Mended<S> {
                 return Poll::Ready(Ok(()));
             }
             if this.state == State::Through {
+                // It is of no more use, and there may be ten thousand of them.
+                this.buffer = BytesMut::new();
                 return Pin::new(&mut this.inner).poll_read(cx, out);
             }
             let mut space = [0; 8 << 10];

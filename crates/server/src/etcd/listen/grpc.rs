@@ -9,7 +9,7 @@ use super::lease::LeaseService;
 use super::lock::LockService;
 use super::maintenance::MaintenanceService;
 use super::metered::weigh;
-use super::rpcs::{self, Call};
+use super::rpcs::{Call, Rpcs};
 use super::unbuilt::Unbuilt;
 use super::watch::WatchService;
 use bytes::Bytes;
@@ -51,11 +51,11 @@ pub(super) struct Services {
     lock: LockServer<LockService>,
     election: ElectionServer<ElectionService>,
     health: HealthServer<HealthService>,
+    rpcs: Rpcs,
 }
 
 impl Services {
     pub(super) fn new(port: Arc<ClientPort>) -> Services {
-        rpcs::all().for_each(|name| port.metrics.know_rpc(name));
         let ids = Arc::new(Mutex::new(RequestIds::new(port.me, wall().0)));
         let limit = port.config.max_request_bytes.saturating_add(OVERHEAD);
         Services {
@@ -72,17 +72,18 @@ impl Services {
             election: ElectionServer::new(ElectionService::new(port.clone(), ids)).max_decoding_message_size(limit),
             // The empty service name is serving from the first moment on, as in etcd.
             health: HealthServer::new(HealthService::from_health_reporter(HealthReporter::new())),
+            rpcs: Rpcs::new(&port.metrics),
             port,
         }
     }
 
     pub(super) async fn call(&self, request: Request<Incoming>) -> Response<Body> {
-        let Some(name) = rpcs::find(request.uri().path()) else {
+        let Some(rpc) = self.rpcs.find(request.uri().path()) else {
             return self.route(request).await;
         };
-        let call = Call::begin(self.port.metrics.clone(), name, self.port.config.extensive_metrics);
+        let call = Call::begin(rpc.clone(), self.port.config.extensive_metrics);
         let (head, body) = request.into_parts();
-        let answer = match self.port.meter.request(body, name.is_stream(), self.port.metrics.grpc_received_bytes().clone()) {
+        let answer = match self.port.meter.request(body, rpc.is_stream(), self.port.metrics.grpc_received_bytes().clone()) {
             Ok(body) => weigh(mend_size_limit(self.route(Request::from_parts(head, body)).await)).await,
             Err(refused) => refused.into_http(),
         };

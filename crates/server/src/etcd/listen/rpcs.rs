@@ -18,6 +18,9 @@ use std::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
+/// The code of a call that ended well.
+const OK: &str = "OK";
+
 const UNARY: &str = "unary";
 const SERVER_STREAM: &str = "server_stream";
 const BIDI_STREAM: &str = "bidi_stream";
@@ -68,30 +71,56 @@ const RPCS: [(&str, RpcName); 29] = [
     stream("/grpc.health.v1.Health/Watch", "grpc.health.v1.Health", "Watch", SERVER_STREAM),
 ];
 
-/// The RPC at a path.
-pub(super) fn find(path: &str) -> Option<RpcName> {
-    RPCS.iter().find(|(known, _)| *known == path).map(|&(_, name)| name)
+/// All of them, each with the counters that every call of it turns: they are looked up once.
+pub(super) struct Rpcs {
+    counted: [Arc<Counted>; RPCS.len()],
 }
 
-/// All of them.
-pub(super) fn all() -> impl Iterator<Item = RpcName> {
-    RPCS.iter().map(|&(_, name)| name)
+/// An RPC, and what is counted of it.
+pub(super) struct Counted {
+    metrics: Arc<Metrics>,
+    name: RpcName,
+    started: Counter,
+    /// How often it ended well.
+    done: Counter,
+}
+
+impl Rpcs {
+    pub(super) fn new(metrics: &Arc<Metrics>) -> Rpcs {
+        let counted = |(_, name)| {
+            let (started, done) = metrics.rpc(name);
+            Arc::new(Counted { metrics: metrics.clone(), name, started, done })
+        };
+        Rpcs { counted: RPCS.map(counted) }
+    }
+
+    /// The RPC at a path.
+    pub(super) fn find(&self, path: &str) -> Option<&Arc<Counted>> {
+        let at = RPCS.iter().position(|(known, _)| *known == path)?;
+        Some(&self.counted[at])
+    }
+}
+
+impl Counted {
+    /// Whether requests or answers come as a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        self.name.is_stream()
+    }
 }
 
 /// A call, from its beginning to its end: counted when dropped.
 pub(super) struct Call {
-    metrics: Arc<Metrics>,
-    name: RpcName,
+    rpc: Arc<Counted>,
     /// When it began; for the histogram, if that is wanted.
     began: Option<Instant>,
     code: &'static str,
 }
 
 impl Call {
-    pub(super) fn begin(metrics: Arc<Metrics>, name: RpcName, timed: bool) -> Call {
-        metrics.rpc_started(name);
+    pub(super) fn begin(rpc: Arc<Counted>, timed: bool) -> Call {
+        rpc.started.inc();
         // Whoever gives up before the end cancels.
-        Call { metrics, name, began: timed.then(Instant::now), code: "Canceled" }
+        Call { rpc, began: timed.then(Instant::now), code: "Canceled" }
     }
 
     /// Follows an answer to its end.
@@ -100,14 +129,21 @@ impl Call {
             self.code = code(status.as_bytes());
             return answer;
         }
-        let sent = self.metrics.grpc_sent_bytes().clone();
+        let sent = self.rpc.metrics.grpc_sent_bytes().clone();
         answer.map(|body| Body::new(Followed { body, call: self, sent }))
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.metrics.rpc_handled(self.name, self.code, self.began.map(|began| began.elapsed()));
+        let Call { rpc, began, code } = self;
+        match *code {
+            OK => drop(rpc.done.inc()),
+            code => rpc.metrics.rpc_failed(rpc.name, code),
+        }
+        if let Some(began) = began {
+            rpc.metrics.rpc_took(rpc.name, began.elapsed());
+        }
     }
 }
 
@@ -150,7 +186,7 @@ impl HttpBody for Followed {
 /// The name of a code.
 fn code(number: &[u8]) -> &'static str {
     match number {
-        b"0" => "OK",
+        b"0" => OK,
         b"1" => "Canceled",
         b"3" => "InvalidArgument",
         b"4" => "DeadlineExceeded",

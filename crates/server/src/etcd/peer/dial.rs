@@ -137,6 +137,7 @@ async fn accept(answer: Response<Incoming>) -> Result<Response<Incoming>, DialEr
 async fn read(shared: &Shared, peer: &Arc<Peer>, kind: Stream, answer: Response<Incoming>) {
     let standing = peer.link.stand(incarnation(answer.headers()));
     info!(peer = %peer.id, stream = ?kind, "reading from peer");
+    let received = shared.metrics.peer_received(peer.id);
     let mut body = answer.into_body();
     let mut decoder = Decoder::new(kind, shared.identity.me, peer.id);
     let mut refused = Refusals::default();
@@ -146,7 +147,7 @@ async fn read(shared: &Shared, peer: &Arc<Peer>, kind: Stream, answer: Response<
             Ok(None | Some(Err(_))) => break End::Closed,
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
         };
-        shared.metrics.peer_received(peer.id, data.len());
+        received.inc_by(data.len() as u64);
         decoder.feed(&data);
         match deliver(shared, &standing, &mut decoder, &mut refused).await {
             Ok(true) => {}

@@ -189,7 +189,7 @@ async fn posted(body: &[u8], incarnation: u64, port: &PeerPort) -> Result<(), Re
     // A stranger, or a message for somebody else. Go means 403 here and, by an accident of its types, answers 500.
     let peer = port.transport.peer(envelope.from).filter(|_| port.transport.shared.takes(&envelope));
     let peer = peer.ok_or(Refusal::NotProcessed)?;
-    port.transport.shared.metrics.peer_received(peer.id, body.len());
+    port.transport.shared.metrics.peer_received(peer.id).inc_by(body.len() as u64);
     if let Err(why) = codec::check(&envelope.message) {
         port.transport.shared.metrics.peer_receive_failed(peer.id);
         debug!(peer = %peer.id, %why, "did not take an entry into the log that could not be applied here");

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use etcd::peer::Envelope;
 use etcd::peer::http::Stream;
 use hyper::body::{Body, Frame};
+use prometheus_client::metrics::counter::Counter;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(crate) struct StreamBody {
     standing: Standing,
     heartbeat: Pin<Box<Sleep>>,
     verdict: Verdict,
+    /// Bytes sent to this peer.
+    sent: Counter,
 }
 
 impl StreamBody {
@@ -38,7 +41,8 @@ impl StreamBody {
         let attachment = peer.outbox(kind).attach();
         let standing = peer.link.stand(incarnation);
         let heartbeat = Box::pin(sleep(HEARTBEAT));
-        StreamBody { shared, peer, attachment, encoder: Encoder::new(kind), standing, heartbeat, verdict }
+        let sent = shared.metrics.peer_sent(peer.id);
+        StreamBody { shared, peer, attachment, encoder: Encoder::new(kind), standing, heartbeat, verdict, sent }
     }
 }
 
@@ -74,7 +78,7 @@ impl Body for StreamBody {
         if batch.is_empty() {
             return Poll::Pending;
         }
-        this.shared.metrics.peer_sent(this.peer.id, batch.len());
+        this.sent.inc_by(batch.len() as u64);
         Poll::Ready(Some(Ok(Frame::data(batch.freeze()))))
     }
 }
