@@ -2,12 +2,12 @@
 
 mod support;
 
+use etcd::pb::etcdserverpb::auth_client::AuthClient;
 use etcd::pb::etcdserverpb::cluster_client::ClusterClient;
 use etcd::pb::etcdserverpb::kv_client::KvClient;
-use etcd::pb::etcdserverpb::lease_client::LeaseClient;
 use etcd::pb::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcd::pb::etcdserverpb::{
-    CompactionRequest, DeleteRangeRequest, LeaseGrantRequest, MemberListRequest, MoveLeaderRequest, PutRequest, RangeRequest,
+    AuthRoleListRequest, CompactionRequest, DeleteRangeRequest, MemberListRequest, MoveLeaderRequest, PutRequest, RangeRequest,
     RequestOp, TxnRequest, request_op,
 };
 use support::Cluster;
@@ -57,7 +57,7 @@ async fn refusals_are_etcds_word_for_word() {
 async fn what_is_not_built_says_so() {
     let cluster = Cluster::start(1, |_| {}).await;
     let channel = cluster.client(0).channel;
-    let (code, text) = said(LeaseClient::new(channel).lease_grant(LeaseGrantRequest { id: 0, ttl: 10 }).await);
+    let (code, text) = said(AuthClient::new(channel).role_list(AuthRoleListRequest {}).await);
     assert_eq!(code, Code::Unimplemented);
     assert!(text.contains("COMPATIBILITY.md"), "{text}");
 }
