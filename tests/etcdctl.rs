@@ -202,7 +202,6 @@ fn watches() -> Vec<Watch> {
             step(&format!("put {key} END")),
         ]
     };
-    let end = |key: &str| vec![step(&format!("put {key} END"))];
     let plain = |line: &str, meanwhile: Vec<Step>| Watch::new(step(line), meanwhile, "END");
     // As JSON has it: "END" in base64.
     let json = |line: &str, meanwhile: Vec<Step>| Watch::new(step(line), meanwhile, "RU5E");

@@ -91,7 +91,7 @@ async def leases(client):
     print(f"lease: granted {await lease.granted_ttl()}, remaining {await lease.remaining_ttl() in (59, 60)}")
     await client.put(b"l/1", b"x", lease=lease)
     await client.put(b"l/2", b"y", lease=lease)
-    print(f"lease: keys {[key.decode() for key in await lease.keys()]}")
+    print(f"lease: keys {sorted(key.decode() for key in await lease.keys())}")
     print(f"lease: renewed for {(await lease.refresh()).TTL}")
     watch = await client.watch_prefix(b"l/")
     await lease.revoke()

@@ -102,7 +102,7 @@ def leases(client):
     print(f"lease: granted {lease.granted_ttl}, remaining {lease.remaining_ttl in (59, 60)}")
     client.put("l/1", "x", lease=lease)
     client.put("l/2", "y", lease=lease)
-    print(f"lease: keys {[key.decode() for key in lease.keys]}")
+    print(f"lease: keys {sorted(key.decode() for key in lease.keys)}")
     print(f"lease: renewed for {[answer.TTL for answer in lease.refresh()]}")
     watched = client.watch_prefix("l/")
     lease.revoke()

@@ -84,7 +84,11 @@ impl Stream {
         let status = self.child.wait().expect("a status");
         let mut said = self.readers.drain(..).map(|reader| reader.join().expect("a reader ends"));
         let mut text = || String::from_utf8_lossy(&said.next().expect("one of two")).into_owned();
-        let (stdout, stderr) = (text(), text());
+        let (stdout, mut stderr) = (text(), text());
+        if !by_itself {
+            // What it was asking when it was ended, if anything, is chance.
+            stderr = stderr.lines().filter(|line| !line.contains("context canceled")).map(|line| format!("{line}\n")).collect();
+        }
         side.mask(&Printed { code: status.code().filter(|_| by_itself), stdout, stderr })
     }
 }

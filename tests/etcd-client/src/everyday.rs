@@ -84,7 +84,9 @@ pub(crate) async fn leases(client: &mut Client) -> Result<(), Error> {
         client.put(key, "x", Some(PutOptions::new().with_lease(4711))).await?;
     }
     let live = client.lease_time_to_live(4711, Some(LeaseTimeToLiveOptions::new().with_keys())).await?;
-    let keys: Vec<String> = live.keys().iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+    // In no order.
+    let mut keys: Vec<String> = live.keys().iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+    keys.sort();
     println!("lease {}: of {}, {} left, keys {}", live.id(), live.granted_ttl(), (58..=60).contains(&live.ttl()), keys.join(" "));
     let (mut keeper, mut kept) = client.lease_keep_alive(4711).await?;
     for _ in 0..2 {
