@@ -184,3 +184,31 @@ async fn streams_and_watchers_are_counted_under_etcds_names() {
     }
     panic!("{text}");
 }
+
+#[tokio::test]
+async fn the_past_is_told_from_the_disk_after_a_restart() {
+    const PUTS: i64 = 300;
+    let mut cluster = Cluster::start(1, |_| {}).await;
+    let client = cluster.client(0);
+    for number in 0..PUTS {
+        client.put(&format!("k{}", number % 7), &number.to_string().repeat(2000)).await.unwrap();
+    }
+    cluster.stop(0).await;
+    cluster.run(0).await;
+    // Nothing of this is in memory any more, and it is more than a page.
+    let mut watching = Watching::open(cluster.client(0).channel, false).await.unwrap();
+    watching.create(WatchCreateRequest { start_revision: 1, prev_kv: true, ..everything() });
+    assert!(watching.next().await.unwrap().created);
+    let mut told = Vec::new();
+    let mut responses = 0;
+    while told.len() < PUTS as usize {
+        told.extend(watching.next().await.unwrap().events);
+        responses += 1;
+    }
+    assert!(responses > 2, "{responses}");
+    for (number, event) in (0..).zip(told) {
+        let (now, before) = (event.kv.unwrap(), event.prev_kv);
+        assert_eq!((now.mod_revision, now.value), (number + 2, number.to_string().repeat(2000).into()));
+        assert_eq!(before.map(|kv| kv.mod_revision), Some(number + 2 - 7).filter(|&revision| revision >= 2));
+    }
+}
