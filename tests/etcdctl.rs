@@ -233,8 +233,8 @@ fn watches() -> Vec<Watch> {
         Watch::new(typed("watch -i", "watch w1\n"), changes("w1"), "END"),
         Watch::new(typed("watch -i", "watch --prefix --prev-kv w\nwatch w5\n"), changes("w5"), "END").twice(),
         Watch::new(typed("watch -i", "watch w1\nprogress\n"), Vec::new(), "progress notify"),
-        Watch::new(typed("watch -i", "nonsense\n"), Vec::new(), "END"),
-        Watch::new(typed("watch -i", "watch --rev=x w\n"), Vec::new(), "END"),
+        Watch::new(typed("watch -i", "nonsense\nwatch w1\n"), changes("w1"), "END"),
+        Watch::new(typed("watch -i", "watch --rev=x w\nwatch w1\n"), changes("w1"), "END"),
         // With a command for each event.
         Watch::new(step("watch w1 -- echo heard"), vec![step("put w1 a"), step("put w1 END")], "heard").twice(),
         Watch::new(step("watch w1 --prefix -- env"), vec![step("put w1 END")], "ETCD_WATCH_VALUE").only("ETCD_WATCH_"),

@@ -256,12 +256,12 @@ fn an_early_revocation_is_found() {
     let log = store.check().expect("a lease's end is nobody's delete");
     let lease = Leased { id: 77, key: 5, renewed: vec![(0, 2), (SECOND, 2)], revoked: None };
     let gone = |at: u64| HashMap::from([(5, at)]);
-    assert_eq!(leased::check(&log, &[lease.clone()], &gone(3 * SECOND)), Ok(1));
-    let wrong = leased::check(&log, &[lease.clone()], &gone(3 * SECOND - 1)).expect_err("too early");
+    assert_eq!(leased::check(&log, std::slice::from_ref(&lease), &gone(3 * SECOND)), Ok(1));
+    let wrong = leased::check(&log, std::slice::from_ref(&lease), &gone(3 * SECOND - 1)).expect_err("too early");
     assert!(wrong.contains("was revoked early"), "{wrong}");
     // Given back, it may end at once, and not before.
     let given_back = Leased { revoked: Some(2 * SECOND), ..lease.clone() };
-    assert_eq!(leased::check(&log, &[given_back.clone()], &gone(2 * SECOND)), Ok(0));
+    assert_eq!(leased::check(&log, std::slice::from_ref(&given_back), &gone(2 * SECOND)), Ok(0));
     leased::check(&log, &[given_back], &gone(2 * SECOND - 1)).expect_err("too early");
     // And one that nobody renews must end.
     store.ghost.pop();
