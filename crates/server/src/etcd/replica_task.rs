@@ -200,6 +200,7 @@ impl<D: Disk> ReplicaTask<D> {
         self.tell_watchers()?;
         self.sweeper.turn(self.replica.machine_mut(), busy);
         self.look_for_fault()?;
+        self.sweeper.hand_out();
         self.flush();
         self.note_status();
         Ok(())
@@ -260,6 +261,8 @@ impl<D: Disk> ReplicaTask<D> {
             }
             DiskEvent::Page(page) => self.watches.supply(page),
             DiskEvent::Installed { snapshot, mut machine } => {
+                // The machine that goes may have answered something in this very turn.
+                self.look_for_fault()?;
                 info!(index = snapshot.position.index, "a peer's snapshot is in force");
                 self.behind.on_installed(snapshot.position);
                 self.outputs.snapshotting.set_file(machine.values().file().clone());

@@ -50,6 +50,8 @@ pub(crate) struct Sweeper {
     flushes: u64,
     /// Who waits for a checksum; the first is being taken.
     hashes: VecDeque<Wanted>,
+    /// Checksums that were taken, until it is known that they were taken of what was written.
+    taken: Vec<(oneshot::Sender<Outcome>, Outcome)>,
     metrics: Arc<Metrics>,
 }
 
@@ -81,6 +83,7 @@ impl Sweeper {
             swept: Vec::new(),
             flushes: 0,
             hashes: VecDeque::new(),
+            taken: Vec::new(),
             metrics,
         }
     }
@@ -97,6 +100,15 @@ impl Sweeper {
             return;
         }
         self.hashes.push_back(Wanted { wish, hashing: None, began: None, answer });
+    }
+
+    /// Gives the checksums that were taken to whoever asked. They were read from the disk: one of a file that cannot be read would
+    /// look like another history, so this comes after the look for a fault.
+    pub(crate) fn hand_out(&mut self) {
+        for (answer, outcome) in self.taken.drain(..) {
+            // Whoever has gone away needs no answer.
+            let _ = answer.send(outcome);
+        }
     }
 
     /// Another machine took the place of the one before: what was begun there is begun anew.
@@ -177,7 +189,7 @@ impl Sweeper {
             if let Some(began) = began {
                 self.metrics.hashed(began.elapsed());
             }
-            let _ = answer.send(Outcome::Read(machine.applied(), response));
+            self.taken.push((answer, Outcome::Read(machine.applied(), response)));
         }
         !self.hashes.is_empty()
     }
@@ -212,4 +224,25 @@ fn everything<V: Values>(machine: &mut Keyspace<V>) -> Result<Hashing, KeyspaceE
     let before = before_keys(&status.alarms, status.cluster_version.as_deref());
     let behind = behind_keys(machine.leases(), &members, status.compacted);
     Ok(machine.begin_whole_hash(&before, behind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use consensus::NodeId;
+    use keyspace::MemoryValues;
+
+    #[tokio::test]
+    async fn a_checksum_is_given_when_it_is_handed_out_and_not_before() {
+        let mut machine: Keyspace<MemoryValues> = Keyspace::new();
+        let mut sweeper = Sweeper::new(Arc::new(Metrics::new(NodeId(1))));
+        for wish in [Wish::History(0), Wish::Everything, Wish::History(7)] {
+            let (answer, mut outcome) = oneshot::channel();
+            sweeper.hash(wish, answer);
+            sweeper.turn(&mut machine, false);
+            assert!(outcome.try_recv().is_err(), "{wish:?}: what it was read from may be damaged");
+            sweeper.hand_out();
+            assert!(matches!(outcome.try_recv(), Ok(Outcome::Read(..))), "{wish:?}");
+        }
+    }
 }
