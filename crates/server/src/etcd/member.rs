@@ -227,7 +227,7 @@ async fn begin<D: Disk>(disk: D, config: &Arc<Config>) -> Result<Body<D>, StartE
         }
     };
     let cluster = assemble::recover(&store)?;
-    let KeyspaceStore { identity, recovered, log, machine, folder, journal, lock } = store;
+    let KeyspaceStore { identity, recovered, log, mut machine, folder, journal, lock } = store;
     let clock = Clock::new();
     let me = identity.member();
     let metrics = Arc::new(Metrics::new(me));
@@ -241,7 +241,10 @@ async fn begin<D: Disk>(disk: D, config: &Arc<Config>) -> Result<Body<D>, StartE
     // As in etcd not for a member that has just been founded: it holds nothing yet.
     if config.initial_corrupt_check && machine.revision() > 1 {
         let members: Vec<_> = machine.members().cloned().collect();
-        corruption::check_at_start(&machine, &members, &shared, config.request_timeout()).await?;
+        let checked = corruption::check_at_start(&machine, &members, &shared, config.request_timeout()).await;
+        // A file that cannot be read looks like another history, too.
+        machine.values_mut().take_fault().map_or(Ok(()), |fault| Err(StopError::from(fault)))?;
+        checked?;
     }
     let codec = EtcdCodec::new(me, wall().0, metrics);
     let disk = OnDisk { log, snapshotting: Snapshotting::new(folder, machine.values().file().clone()), journal, lock };
@@ -282,7 +285,8 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
     let (watches, watch_asks) = WatchDoor::new();
 
     let OnDisk { log, snapshotting, journal, lock } = on_disk;
-    let data = DataThread::start(&config.name, log.reader(), journal, disk_events.clone(), metrics.clone())
+    let lock = Arc::new(lock);
+    let data = DataThread::start(&config.name, log.reader(), journal, lock.clone(), disk_events.clone(), metrics.clone())
         .map_err(StartError::Thread)?;
     let log = LogThread::start(&config.name, log, lock, disk_events, metrics.clone()).map_err(StartError::Thread)?;
 

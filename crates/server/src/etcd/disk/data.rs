@@ -39,17 +39,20 @@ pub(crate) struct DataThread<D: Disk> {
 }
 
 impl<D: Disk> DataThread<D> {
+    /// `lock` keeps other processes out of the folder for as long as the thread may write, which may be long after the log's thread
+    /// ended: a disk may hang.
     pub(crate) fn start(
         name: &str,
         reader: LogReader<D>,
         journal: Journal<D>,
+        lock: Arc<D::File>,
         events: UnboundedSender<DiskEvent<D>>,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<DataThread<D>> {
         let (commands, received) = channel();
         let mut keeper = Keeper { reader, journal, events, metrics };
         let handle = Builder::new().name(format!("{name}-data")).spawn(move || {
-            let _alarm = Alarm(keeper.events.clone());
+            let (_lock, _alarm) = (lock, Alarm(keeper.events.clone()));
             if let Err(error) = keeper.run(&received) {
                 let _ = keeper.events.send(DiskEvent::Failed(error));
             }

@@ -31,7 +31,7 @@ impl<D: Disk> LogThread<D> {
     pub(crate) fn start(
         name: &str,
         log: Log<D>,
-        lock: D::File,
+        lock: Arc<D::File>,
         events: UnboundedSender<DiskEvent<D>>,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<LogThread<D>> {
