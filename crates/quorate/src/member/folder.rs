@@ -23,7 +23,7 @@ const OTHERS: [(&str, &str); 4] =
     [("member", "a Go etcd's"), ("proxy", "a Go etcd proxy's"), ("version-2", "a ZooKeeper's"), ("myid", "a ZooKeeper's")];
 
 /// What a Quorate member writes.
-const OURS: [&str; 6] = ["quorate", "lock", "log", "snapshot", "journal", "journal.old"];
+const OURS: [&str; 7] = ["quorate", "lock", "log", "data", "snapshot", "journal", "journal.old"];
 
 /// Looks into a folder.
 pub(crate) fn contents(folder: &Path) -> Contents {
@@ -74,7 +74,8 @@ mod tests {
         for (sub, names, expected) in [
             ("absent", &[][..], Contents::Nothing),
             ("fresh", &["lost+found"], Contents::Nothing),
-            ("ours", &["quorate", "log", "snapshot"], Contents::Ours),
+            ("ours", &["quorate", "log", "data"], Contents::Ours),
+            ("begun", &["data"], Contents::Ours),
             ("etcd", &["member"], Contents::Foreign("a Go etcd's data (member)".to_owned())),
             ("zookeeper", &["version-2"], Contents::Foreign("a ZooKeeper's data (version-2)".to_owned())),
             ("else", &["thesis.tex"], Contents::Foreign("something that no member of Quorate wrote (thesis.tex)".to_owned())),

@@ -39,9 +39,9 @@ pub struct Config {
     pub pre_vote: bool,
     /// Stand for election at once when the leader's process is seen to be gone.
     pub early_election: bool,
-    /// A snapshot is taken after this many applied entries.
+    /// The log is cut after this many applied entries, if not earlier.
     pub snapshot_count: u64,
-    /// How many entries stay in the log behind a snapshot, for members that lag.
+    /// How many entries stay in the log when it is cut, for members that lag.
     pub snapshot_catchup_entries: u64,
     /// The largest request that a client may write.
     pub max_request_bytes: usize,

@@ -7,7 +7,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("data-dir", Kind::Text, "", "Where it keeps its data; ${name}.etcd if not given."),
     flag("wal-dir", Kind::Text, "", "Where it keeps its log, if apart from its data.")
         .refused("the log would be written beside the data, not on the disk that was chosen for it"),
-    flag("snapshot-count", Kind::Number(u64::MAX), "100000", "A snapshot is taken after so many applied entries."),
+    flag("snapshot-count", Kind::Number(u64::MAX), "100000", "The log is cut after so many applied entries, if not earlier."),
     flag("heartbeat-interval", Kind::Number(u32::MAX as u64), "100", "Milliseconds between a leader's heartbeats."),
     flag("election-timeout", Kind::Number(u32::MAX as u64), "1000", "Milliseconds of silence after which an election begins."),
     flag("initial-election-tick-advance", Kind::Bool, "true", "Whether the first election comes early.")

@@ -81,7 +81,7 @@ pub(super) const FLAGS: &[Flag] = &[
         "snapshot-catchup-entries",
         Kind::Number(u64::MAX),
         "5000",
-        "Entries that are kept behind a snapshot for slow followers.",
+        "Entries that stay in the log for slow followers when it is cut.",
     )
     .new_in_36(),
     flag("downgrade-check-time", Kind::Span, "5s", "How often a downgrade is looked after.").new_in_36().warned(NO_DOWNGRADE),
