@@ -1,4 +1,4 @@
-//! Leases' clocks. Only the member that leads keeps them; what all members keep is in [`crate::leases`].
+//! Leases' clocks. Only the member that leads keeps them (DESIGN 18); what all members keep is in [`crate::leases`].
 //!
 //! ```text
 //!   granted or renewed ──▶ half of what is left has passed (at most five minutes) ──▶ checkpoint, and so on

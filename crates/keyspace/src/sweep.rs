@@ -1,4 +1,4 @@
-//! Compaction: at once for readers, little by little for memory.
+//! Compaction: at once for readers, little by little for memory (DESIGN 17).
 //!
 //! A compaction moves the border below which nothing can be read, and that is all that clients see. What it made unreadable is
 //! swept up later, off the path of commands: as many keys at a time as [`Keyspace::sweep`] is told to, in a round over the index.

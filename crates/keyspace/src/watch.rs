@@ -1,7 +1,8 @@
 //! Watches: who wants to hear of which changes, and what each has been told.
 //!
-//! They stand beside the machine and pull: nothing is pushed by `apply`. A *watcher* is a cursor into the history, the next revision
-//! that it has not been given. Watchers belong to *streams*, and a stream has room for so many bytes that its client has not taken.
+//! They stand beside the machine and pull (DESIGN 16): nothing is pushed by `apply`. A *watcher* is a cursor into the history, the
+//! next revision that it has not been given. Watchers belong to *streams*, and a stream has room for so many bytes that its client
+//! has not taken.
 //!
 //! ```text
 //!   machine ── advance ──▶ synced ─────────────────────────────────▶ stream, while it has room
