@@ -4,13 +4,18 @@
 //! that fill it, and refuses what is over its own bounds.
 
 use super::view::{MembershipView, Soon};
-use consensus::NodeId;
+use consensus::{NodeId, Position};
 use keyspace::{Answer, Command, HashKv, KeyspaceError, MembersAnswer, Query, Response};
 use replica::Refusal;
 use tokio::sync::{mpsc, oneshot};
 
 /// What a request came to: where it was answered, and what.
 pub(crate) type Outcome = replica::Answer<Response>;
+
+/// The answer to whoever waited until something was done here, with what was applied by then.
+pub(crate) fn done(applied: Position) -> Outcome {
+    Outcome::Read(applied, Ok(Answer::Done))
+}
 
 /// A request with the way back.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 
 use super::clock::{Clock, wall};
 use super::disk::{Behind, DataCommand, DiskEvent, LogCommand, Snapshotting, is_deaf, is_refusing};
-use super::door::{Ask, Outcome, What};
+use super::door::{Ask, Outcome, What, done};
 use super::engine::{Effect, Event, Replica};
 use super::error::StopError;
 use super::kin::Kin;
@@ -237,11 +237,12 @@ impl<D: Disk> ReplicaTask<D> {
             return;
         }
         let settled = self.behind.is_settled(self.replica.machine());
-        self.sweeper.tell(settled);
+        let applied = self.replica.machine().applied();
+        self.sweeper.tell(settled, applied);
         let durable = self.behind.durable().index;
         for (_, answer) in self.settling.extract_if(.., |(index, _)| *index <= durable) {
             // Whoever has gone away needs no answer.
-            let _ = answer.send(Answer::Transferred);
+            let _ = answer.send(done(applied));
         }
     }
 

@@ -8,9 +8,9 @@
 //!   sweeper       ▓     ▓     ▓      ▓      half a millisecond at a time while anybody is served, and longer else
 //! ```
 
-use super::door::Outcome;
+use super::door::{Outcome, done};
 use super::metrics::Metrics;
-use consensus::StateMachine;
+use consensus::{Position, StateMachine};
 use etcd::buckets::{before_keys, behind_keys};
 use keyspace::{Answer, Hashing, Keyspace, KeyspaceError, Query, Response, Values};
 use replica::Refusal;
@@ -157,11 +157,11 @@ impl Sweeper {
     }
 
     /// Answers those whose compaction is swept up and durable; `settled`: all is that the machine holds.
-    pub(crate) fn tell(&mut self, settled: bool) {
+    pub(crate) fn tell(&mut self, settled: bool, applied: Position) {
         for (needed, answer) in std::mem::take(&mut self.swept) {
             if settled || needed <= self.flushes {
                 // A client that has gone away needs no answer.
-                let _ = answer.send(Outcome::Transferred);
+                let _ = answer.send(done(applied));
             } else {
                 self.swept.push((needed, answer));
             }
