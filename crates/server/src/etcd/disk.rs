@@ -14,7 +14,7 @@ mod data;
 mod log;
 mod transfer;
 
-pub(crate) use behind::{Behind, is_deaf, is_refusing};
+pub(crate) use behind::{Behind, is_deaf, is_full, is_refusing};
 pub(crate) use data::{DataCommand, DataThread, Flushing};
 pub(crate) use log::{LogCommand, LogThread};
 pub(crate) use transfer::Snapshotting;

@@ -4,7 +4,7 @@
 //! goes together.
 
 use super::clock::{Clock, wall};
-use super::disk::{Behind, DataCommand, DiskEvent, LogCommand, Snapshotting, is_deaf, is_refusing};
+use super::disk::{Behind, DataCommand, DiskEvent, LogCommand, Snapshotting, is_deaf, is_full, is_refusing};
 use super::door::{Ask, Outcome, What, done};
 use super::engine::{Effect, Event, Replica};
 use super::error::StopError;
@@ -198,7 +198,8 @@ impl<D: Disk> ReplicaTask<D> {
         self.look_for_fault()?;
         self.carry_out()?;
         self.tell_watchers()?;
-        self.sweeper.turn(self.replica.machine_mut(), busy);
+        let room = !is_full(self.replica.machine());
+        self.sweeper.turn(self.replica.machine_mut(), busy, room);
         self.look_for_fault()?;
         self.sweeper.hand_out();
         self.flush();

@@ -28,7 +28,7 @@ const TURN: Duration = Duration::from_micros(500);
 const IDLE_TURN: Duration = Duration::from_millis(4);
 /// The pause between two turns, in which sockets are looked at.
 const PAUSE: Duration = Duration::from_millis(1);
-/// The pause while a snapshot or a checksum holds the sweep back.
+/// The pause while a snapshot, a checksum or a slow disk holds the sweep back.
 const HELD: Duration = Duration::from_millis(50);
 /// So many keys or rows are looked at between two looks at the clock.
 const STEP: usize = 64;
@@ -125,15 +125,16 @@ impl Sweeper {
         true
     }
 
-    /// Takes a turn, if there is something to do and it is no pause. `busy`: somebody has just been served.
-    pub(crate) fn turn<V: Values>(&mut self, machine: &mut Keyspace<V>, busy: bool) {
+    /// Takes a turn, if there is something to do and it is no pause. `busy`: somebody has just been served. `room`: the disk keeps up
+    /// with what was swept up so far.
+    pub(crate) fn turn<V: Values>(&mut self, machine: &mut Keyspace<V>, busy: bool, room: bool) {
         self.busy |= busy;
         if self.pausing {
             return;
         }
         let turn = if std::mem::take(&mut self.busy) { TURN } else { IDLE_TURN };
         let began = Instant::now();
-        while self.step(machine) {
+        while self.step(machine, room) {
             if began.elapsed() >= turn {
                 return self.pause(PAUSE);
             }
@@ -174,8 +175,8 @@ impl Sweeper {
     }
 
     /// Does a little of each; false if nothing can be done now.
-    fn step<V: Values>(&mut self, machine: &mut Keyspace<V>) -> bool {
-        let swept = !machine.is_sweep_held() && machine.sweep(STEP);
+    fn step<V: Values>(&mut self, machine: &mut Keyspace<V>, room: bool) -> bool {
+        let swept = room && !machine.is_sweep_held() && machine.sweep(STEP);
         self.hash_on(machine) || swept
     }
 
@@ -229,8 +230,9 @@ fn everything<V: Values>(machine: &mut Keyspace<V>) -> Result<Hashing, KeyspaceE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use consensus::NodeId;
-    use keyspace::MemoryValues;
+    use bytes::Bytes;
+    use consensus::{NodeId, Position};
+    use keyspace::{Command, CompactRequest, MemoryValues, PutRequest};
 
     #[tokio::test]
     async fn a_checksum_is_given_when_it_is_handed_out_and_not_before() {
@@ -239,10 +241,26 @@ mod tests {
         for wish in [Wish::History(0), Wish::Everything, Wish::History(7)] {
             let (answer, mut outcome) = oneshot::channel();
             sweeper.hash(wish, answer);
-            sweeper.turn(&mut machine, false);
+            sweeper.turn(&mut machine, false, true);
             assert!(outcome.try_recv().is_err(), "{wish:?}: what it was read from may be damaged");
             sweeper.hand_out();
             assert!(matches!(outcome.try_recv(), Ok(Outcome::Read(..))), "{wish:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_swept_up_while_the_disk_does_not_keep_up() {
+        let mut machine: Keyspace<MemoryValues> = Keyspace::new();
+        let put = Command::Put(PutRequest { key: Bytes::from_static(b"key"), ..PutRequest::default() });
+        let compact = Command::Compact(CompactRequest { revision: 3, physical: false });
+        for (index, command) in (1..).zip([put.clone(), put, compact]) {
+            machine.apply(Position::new(1, index), command, &mut Vec::new()).unwrap();
+        }
+        let mut sweeper = Sweeper::new(Arc::new(Metrics::new(NodeId(1))));
+        sweeper.turn(&mut machine, false, false);
+        assert!(machine.sweep(0) && sweeper.pausing, "it looks again after a while");
+        sweeper.pausing = false;
+        sweeper.turn(&mut machine, false, true);
+        assert!(!machine.sweep(0));
     }
 }

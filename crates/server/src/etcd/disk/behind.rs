@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const FLUSH_BYTES: usize = 8 << 20;
 /// The log may be cut each time that so much was flushed, if not earlier.
 const CUT_BYTES: usize = 64 << 20;
+/// With so much not yet durable, nothing more is swept up: a compaction of millions of changes is quicker done in memory than on the
+/// disk, and must not get clients' writes refused.
+const FULL_BYTES: usize = 4 * FLUSH_BYTES;
 /// With so much not yet durable, clients' writes are refused.
 const REFUSING_BYTES: usize = 256 << 20;
 /// With so much, peers are not heard.
@@ -139,6 +142,11 @@ impl Behind {
     pub(crate) fn is_settled<D: Disk>(&self, machine: &Machine<D>) -> bool {
         self.flushing.is_none() && machine.applied() == self.flushed && machine.values().waiting_bytes() == 0
     }
+}
+
+/// Whether what can wait is to wait, because the disk does not keep up.
+pub(crate) fn is_full<D: Disk>(machine: &Machine<D>) -> bool {
+    machine.values().unwritten_bytes() > FULL_BYTES
 }
 
 /// Whether clients' writes are to be refused, because the disk does not keep up.
