@@ -102,6 +102,18 @@ pub enum OpenError {
     /// An earlier version's snapshot cannot be made a data file.
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    /// The log ends, or goes on otherwise, before an entry that it held when the data file was written. Members and clients may have
+    /// been told of more that is gone.
+    #[error(
+        "the data file holds what entry {data} of the log did, but the log does not hold that entry (its last is {last}): what was \
+         synced there is lost"
+    )]
+    Lost {
+        /// Index of the log's last entry.
+        last: u64,
+        /// Index of the last entry whose effect is in the data file.
+        data: u64,
+    },
     /// Entries are missing between the newest snapshot and the log's beginning.
     #[error("the log begins after entry {base}, but the newest snapshot ends at entry {snapshot}")]
     Gap {

@@ -392,6 +392,39 @@ fn a_log_that_begins_behind_the_data_is_refused() {
 }
 
 #[test]
+fn a_log_that_lost_what_the_data_file_holds_is_refused() {
+    let disk = MemoryDisk::new();
+    let mut store = found(&disk).unwrap();
+    let mut model = Model::new(8);
+    log_entries(&mut store, 20);
+    let older = disk.copy();
+    log_entries(&mut store, 60);
+    for _ in 0..50 {
+        let _ = apply(&mut store.machine, model.step());
+    }
+    assert!(flush(&mut store.machine));
+    drop(store);
+    let data = disk.bytes("data/keyspace.data");
+    older.damage("data/keyspace.data", |bytes| *bytes = data);
+    let refused = open_keyspace(older.after_death(), SMALL, LITTLE).map(|_| ()).unwrap_err();
+    assert!(matches!(refused, OpenError::Lost { last: 20, data: 50 }), "{refused}");
+    // Of a snapshot that a peer sent the log need not know, until something was written after it.
+    let mut store = reopen(&disk);
+    let before = disk.copy();
+    let (_, chunks) = ahead(1);
+    let sealed = store.folder.receive("from-2", &mut chunks.into_iter()).unwrap();
+    let mut machine = store.log.install_data(sealed).unwrap();
+    let data = disk.bytes("data/keyspace.data");
+    before.damage("data/keyspace.data", |bytes| *bytes = data);
+    assert_eq!(reopen(&before.after_death()).recovered.base.index, 150);
+    assert!(flush(&mut machine));
+    let data = disk.bytes("data/keyspace.data");
+    before.damage("data/keyspace.data", |bytes| *bytes = data);
+    let refused = open_keyspace(before.after_death(), SMALL, LITTLE).map(|_| ()).unwrap_err();
+    assert!(matches!(refused, OpenError::Lost { last: 60, data: 150 }), "{refused}");
+}
+
+#[test]
 fn a_creation_that_was_interrupted_leaves_a_blank_folder_or_a_whole_member() {
     let mut chance = Chance::new(3);
     for operations in 0.. {

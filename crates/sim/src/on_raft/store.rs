@@ -129,7 +129,7 @@ fn open_failed<S: Stack>(world: &mut World<Raft<S>>, member: usize, error: &Open
         | OpenError::Snapshot(SnapshotError::Fault(fault)) => world.start_failed(member, fault),
         OpenError::Data(error) if failed => world.start_failed(member, error),
         // It says which file is damaged, and stays away until it is mended by hand.
-        OpenError::Log(_) if it.damaged => stay_away(world, member, error),
+        OpenError::Log(_) | OpenError::Lost { .. } if it.damaged => stay_away(world, member, error),
         OpenError::Data(_) if it.rotten => stay_away(world, member, error),
         // Nothing was damaged that had been synced.
         other => world.violate(Invariant::SyncedBeforeSaid, format!("member {} cannot start: {other}", member + 1)),

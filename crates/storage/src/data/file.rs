@@ -6,6 +6,7 @@
 //!   leases    id → terms
 //!   rest      "head" → everything small         without it the file is unfinished
 //!             "sums" → how many changes, and how long they and the leases are as a snapshot
+//!             "received"        in a file that was made of a snapshot, until its first flush: the log may not know of it yet
 //! ```
 //!
 //! What the rows look like is the keyspace's ([`keyspace::row`]).
@@ -34,6 +35,7 @@ const LEASES: TableDefinition<'static, i64, &'static [u8]> = TableDefinition::ne
 const REST: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinition::new("rest");
 const HEAD: &str = "head";
 const SUMS: &str = "sums";
+const RECEIVED: &str = "received";
 
 /// A data file. Clones are the same file; any thread may read, one at a time writes. Closing it writes nothing: what was flushed is
 /// there, and what was not is in the log.
@@ -132,6 +134,20 @@ impl<D: Disk> DataFile<D> {
 
     /// Writes what changed, durably.
     pub fn write(&self, flush: &Flush) -> Result<DurableData, DataError> {
+        self.write_whole(flush, false)
+    }
+
+    /// Writes what is left of a snapshot that the file was made of, durably.
+    pub(super) fn complete(&self, flush: &Flush) -> Result<DurableData, DataError> {
+        self.write_whole(flush, true)
+    }
+
+    /// Whether nothing was written since the file was made of a snapshot.
+    pub(super) fn is_received(&self) -> Result<bool, DataError> {
+        Ok(self.view()?.rest(RECEIVED)?.is_some())
+    }
+
+    fn write_whole(&self, flush: &Flush, received: bool) -> Result<DurableData, DataError> {
         self.change(true, |tables, sums| {
             tables.write(&flush.changes, &flush.removed, sums)?;
             for (id, terms) in &flush.leases {
@@ -143,6 +159,11 @@ impl<D: Disk> DataFile<D> {
                 sums.bytes += terms.as_ref().map_or(0, |terms| row::lease_frame_bytes(terms));
             }
             tables.rest.insert(HEAD, &flush.head[..])?;
+            if received {
+                tables.rest.insert(RECEIVED, &[][..])?;
+            } else {
+                tables.rest.remove(RECEIVED)?;
+            }
             Ok(())
         })?;
         Ok(DurableData { position: flush.applied })
@@ -393,9 +414,9 @@ impl<D: Disk> View<D> {
 /// A row and the revision of its change.
 pub(super) type Row = (Revision, redb::AccessGuard<'static, &'static [u8]>);
 
-/// Revisions are not negative, so that this keeps their order.
+/// In the order of revisions. There are no negative ones, but clients may ask for what happened from one on.
 fn number(at: Revision) -> u128 {
-    u128::from(at.main as u64) << 64 | u128::from(at.sub as u64)
+    u128::from(at.main.max(0) as u64) << 64 | u128::from(at.sub as u64)
 }
 
 fn revision(number: u128) -> Revision {

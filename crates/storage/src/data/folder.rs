@@ -15,7 +15,7 @@ use crate::fault::{Action, Fault};
 use crate::identity::Identity;
 use bytes::Bytes;
 use consensus::{Position, RestoreError, StateMachine};
-use keyspace::{Builder, Keyspace, Revision};
+use keyspace::{Builder, Flush, Keyspace, Revision};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,7 +78,7 @@ impl<D: Disk> DataFolder<D> {
     pub(super) fn found(&self) -> Result<SealedData<D>, DataError> {
         let file = self.create("new")?;
         let mut machine = Keyspace::with(DataValues::over(&file, Revision::default(), self.options)?);
-        settle(&mut machine)?;
+        settle(&mut machine, DataFile::write)?;
         Ok(SealedData { machine })
     }
 
@@ -134,14 +134,17 @@ fn fill<D: Disk>(
     if let Some(error) = machine.values_mut().take_fault() {
         return Err(error.into());
     }
-    settle(&mut machine)?;
+    settle(&mut machine, DataFile::complete)?;
     Ok(SealedData { machine })
 }
 
 /// Writes what a machine has not handed over yet.
-fn settle<D: Disk>(machine: &mut Machine<D>) -> Result<DurableData, DataError> {
+fn settle<D: Disk>(
+    machine: &mut Machine<D>,
+    write: impl FnOnce(&DataFile<D>, &Flush) -> Result<DurableData, DataError>,
+) -> Result<DurableData, DataError> {
     let flush = machine.flush();
-    let durable = machine.values().file().write(&flush)?;
+    let durable = write(machine.values().file(), &flush)?;
     machine.flushed();
     match machine.values_mut().take_fault() {
         Some(error) => Err(error),

@@ -65,11 +65,14 @@ fn reopen<D: Disk>(
     let applied = loaded.as_ref().map_or(Position::ZERO, StateMachine::applied);
     let former = Former::find(&disk, identity, applied)?;
     let position = former.newest.as_ref().map_or(applied, |newest| newest.snapshot().position);
-    // A crash came between publishing a peer's snapshot and beginning the log anew.
+    // A crash may have come between publishing a peer's snapshot and beginning the log anew.
     let ahead = position.index > log.base().index;
     if !log.holds(position) && !ahead {
         let gap = OpenError::Gap { base: log.base().index, snapshot: position.index };
         return Err(former.wrong.map_or(gap, OpenError::Snapshot));
+    }
+    if !log.holds(position) && former.newest.is_none() && !came_from_elsewhere(loaded.as_ref())? {
+        return Err(OpenError::Lost { last: log.last().index, data: position.index });
     }
     let machine = match (&former.newest, loaded) {
         (Some(newest), _) => convert(newest, &folder)?,
@@ -85,6 +88,12 @@ fn reopen<D: Disk>(
     }
     let journal = Journal::open(&disk)?;
     Ok(KeyspaceStore { identity, recovered: log.contents(), log, machine, folder, journal, lock })
+}
+
+/// Whether a machine holds what its log need not know of: a peer's snapshot, and nothing after it. What a flush wrote was synced in
+/// the log before.
+fn came_from_elsewhere<D: Disk>(machine: Option<&Machine<D>>) -> Result<bool, DataError> {
+    machine.map_or(Ok(false), |machine| machine.values().file().is_received())
 }
 
 /// What an earlier version kept.
