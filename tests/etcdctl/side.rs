@@ -111,12 +111,24 @@ impl Side {
 
 /// Compare listings as sets, of lines or of JSON objects.
 pub fn sorted(printed: &Printed) -> Printed {
-    let stdout = printed.stdout.replace("},{", "},\n{").replace("[{", "[\n{").replace("}]", "},\n]");
+    let stdout = keys_in_order(&printed.stdout).replace("},{", "},\n{").replace("[{", "[\n{").replace("}]", "},\n]");
     let mut lines: Vec<&str> = stdout.lines().collect();
     lines.sort_unstable();
     let mut errors: Vec<&str> = printed.stderr.lines().collect();
     errors.sort_unstable();
     Printed { code: printed.code, stdout: lines.join("\n"), stderr: errors.join("\n") }
+}
+
+/// A lease's keys come in Go's order of a map.
+fn keys_in_order(text: &str) -> String {
+    let list = regex::Regex::new(r#"(keys\(\[|"keys":\[)([^\]]*)"#).expect("a good pattern");
+    let sorted = |found: &regex::Captures| {
+        let by = if found[1].starts_with('"') { "," } else { " " };
+        let mut keys: Vec<&str> = found[2].split(by).collect();
+        keys.sort_unstable();
+        format!("{}{}", &found[1], keys.join(by))
+    };
+    list.replace_all(text, sorted).into_owned()
 }
 
 /// What differed so far.
