@@ -37,6 +37,9 @@ const CHECKPOINT_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// A revocation that was refused (a CORRUPT alarm does) is proposed again after this.
 const REFUSED_PAUSE: Duration = Duration::from_secs(3);
 
+/// The place of a checkpoint that will be after all that the log holds.
+const DECIDED: u64 = u64::MAX;
+
 /// How a member keeps leases' clocks when it leads: no part of the state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LeaseSettings {
@@ -131,7 +134,7 @@ struct Clock {
     ends: Instant,
     /// Its place in the agenda; `None` if its end is on its way.
     look: Option<Instant>,
-    /// The last entry of this term that notes how long it has left.
+    /// The last entry of this term that notes how long it has left; [`DECIDED`] if that is decided and not in the log yet.
     noted: u64,
     /// Its end was decided here.
     expired: bool,
@@ -288,6 +291,7 @@ impl Expiry {
             let remaining_ttl = ceil(ends.since(now));
             if self.settings.checkpoints && leases.get(id).is_some_and(|terms| remaining_ttl < terms.left()) {
                 checkpoints.push(LeaseCheckpoint { id, remaining_ttl });
+                clocks.note_decided(id);
             }
         }
         if !checkpoints.is_empty() {
@@ -330,6 +334,13 @@ impl Clocks {
     fn expire(&mut self, id: i64) {
         if let Some(clock) = self.clocks.get_mut(&id) {
             clock.expired = true;
+        }
+    }
+
+    /// A sign of life that comes before the log takes the checkpoint is cut by it all the same.
+    fn note_decided(&mut self, id: i64) {
+        if let Some(clock) = self.clocks.get_mut(&id) {
+            clock.noted = DECIDED;
         }
     }
 

@@ -319,6 +319,29 @@ fn a_renewal_clears_the_checkpoint_before_it_is_answered() {
 }
 
 #[test]
+fn a_renewal_reckons_with_a_checkpoint_that_is_decided_and_not_in_the_log_yet() {
+    let mut cluster = Cluster::new();
+    cluster.settle();
+    cluster.propose(Command::LeaseGrant(LeaseGrantRequest { id: 7, ttl: 60 }));
+    cluster.settle();
+    cluster.now = cluster.now + Duration::from_secs(30);
+    let due = cluster.machines[cluster.leader].due(cluster.now);
+    let half = LeaseCheckpoint { id: 7, remaining_ttl: 30 };
+    assert_eq!(due, [Command::LeaseCheckpoint(vec![half])]);
+    // What is read is answered before what is due goes into the log.
+    assert_eq!(cluster.machines[cluster.leader].attend(Query::LeaseRenew { id: 7 }), {
+        Ok(Answer::LeaseRenewal(Renewal::Renewed { ttl: 60, checkpointed: true }))
+    });
+    for command in due {
+        assert!(cluster.append(command, false));
+    }
+    assert_eq!(cluster.renew(7), Some(Renewal::Renewed { ttl: 60, checkpointed: true }));
+    cluster.settle();
+    assert_eq!(cluster.left_and_checkpoint(7), Some((Some(60), 0)));
+    assert_eq!(cluster.renew(7), Some(Renewal::Renewed { ttl: 60, checkpointed: false }));
+}
+
+#[test]
 fn nobody_but_the_leader_keeps_time() {
     let mut follower = Keyspace::<keyspace::MemoryValues>::new();
     let position = |index| Position::new(1, index);
