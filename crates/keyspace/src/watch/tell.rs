@@ -14,6 +14,8 @@ use bytes::Bytes;
 /// So many events may lie with watchers before they are made into responses: ten thousand watchers of one key must not multiply a
 /// long stretch of history in memory.
 const GATHERED_MAX: usize = 32 << 10;
+/// So much of what was there before may lie with them: little changes may have ended large values.
+const BEFORE_MAX: usize = 1 << 20;
 /// About how many bytes a response holds at most, if one revision is not more.
 const RESPONSE_BYTES: usize = 256 << 10;
 
@@ -22,12 +24,12 @@ impl Watches {
     /// whose stream has no room is left behind, with its cursor at the first revision that it was not told.
     pub(super) fn tell<V: Values>(&mut self, machine: &Keyspace<V>, pace: Pace, changes: Vec<(Revision, Change)>, through: i64) {
         let mut concerned = Vec::new();
-        let mut gathered = 0;
+        let (mut gathered, mut before) = (0, 0);
         let mut last = 0;
         for (at, change) in changes {
-            if gathered >= GATHERED_MAX && at.main > last {
+            if (gathered >= GATHERED_MAX || before >= BEFORE_MAX) && at.main > last {
                 self.say_gathered(last);
-                gathered = 0;
+                (gathered, before) = (0, 0);
             }
             last = at.main;
             concerned.clear();
@@ -47,6 +49,7 @@ impl Watches {
                 _ if concerned.iter().any(|&slot| watchers[slot].prev_kv) => machine.before(change.key(), at.main),
                 _ => None,
             };
+            before += prev_kv.as_ref().map_or(0, |kv| kv.key.len() + kv.value.len());
             let event = Arc::new(WatchEvent { revision: at, change, prev_kv });
             for &slot in &concerned {
                 let lying = &mut self.watchers[slot].gathered;

@@ -2,9 +2,13 @@
 //! it is about room and turns.
 
 use crate::kit::{Machine, bytes, delete, put};
-use consensus::Instant;
+use consensus::{Instant, Position, StateMachine};
+use core::cell::Cell;
 use core::time::Duration;
-use keyspace::{Change, Op, StreamId, TxnRequest, WatchNews, WatchOptions, WatchRefusal, WatchRequest, WatchResponse, Watches};
+use keyspace::{
+    Change, Command, Keyspace, MemoryValues, Op, Revision, StreamId, TxnRequest, Values, WatchNews, WatchOptions, WatchRefusal,
+    WatchRequest, WatchResponse, Watches,
+};
 
 const ONE: StreamId = StreamId(1);
 const TWO: StreamId = StreamId(2);
@@ -50,6 +54,36 @@ impl Member {
     fn watch(&mut self, request: WatchRequest) -> Vec<String> {
         self.watches.create(self.now, ONE, request);
         self.told()
+    }
+}
+
+/// Values that count how often one is read.
+#[derive(Default)]
+struct Counting {
+    values: MemoryValues,
+    gets: Cell<usize>,
+}
+
+impl Values for Counting {
+    fn put(&mut self, at: Revision, change: Change) {
+        self.values.put(at, change);
+    }
+
+    fn get(&self, at: Revision) -> Option<Change> {
+        self.gets.set(self.gets.get() + 1);
+        self.values.get(at)
+    }
+
+    fn remove(&mut self, at: Revision) {
+        self.values.remove(at);
+    }
+
+    fn scan(&self, from: Revision) -> impl Iterator<Item = (Revision, Change)> {
+        self.values.scan(from)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.values.bytes()
     }
 }
 
@@ -307,6 +341,44 @@ fn a_long_past_comes_in_responses_of_a_few_hundred_kilobytes() {
     let told = member.watch(watch("a", "", 1));
     let revisions: Vec<_> = told.iter().map(|told| told.split(':').next().unwrap()).collect();
     assert_eq!(revisions, ["0@21", "0@7", "0@13", "0@19", "0@21"], "each says how far it reaches");
+}
+
+#[test]
+fn no_more_of_what_was_there_before_is_read_than_there_is_room_for() {
+    let mut keyspace: Keyspace<Counting> = Keyspace::default();
+    let mut apply = |command| {
+        let position = Position::new(1, keyspace.applied().index + 1);
+        keyspace.apply(position, command, &mut Vec::new()).unwrap();
+    };
+    let value = "x".repeat(300_000);
+    (0..40).for_each(|number| apply(Command::Put(put(&format!("{number}"), &value))));
+    (0..40).for_each(|number| apply(Command::DeleteRange(delete(&format!("{number}"), ""))));
+    let mut watches = Watches::new(keyspace.revision(), WatchOptions::default(), 7);
+    watches.open(Instant::ZERO, ONE);
+    watches.create(Instant::ZERO, ONE, WatchRequest { prev_kv: true, ..watch("", "\0", 42) });
+    keyspace.values().gets.set(0);
+    while watches.deadline() == Instant::ZERO {
+        assert_eq!(watches.replay(&keyspace), None);
+    }
+    let mut revisions = Vec::new();
+    loop {
+        let gets = keyspace.values().gets.replace(0);
+        assert!(gets < 12, "{gets} values are read at a time");
+        let mut taken = 0;
+        for (_, response) in watches.responses() {
+            taken += response.weight();
+            if let WatchNews::Events { events, .. } = &response.what {
+                assert!(events.iter().all(|event| event.prev_kv.is_some()));
+                revisions.extend(events.iter().map(|event| event.revision.main));
+            }
+        }
+        if taken == 0 {
+            break;
+        }
+        watches.took(ONE, taken);
+        assert_eq!(watches.replay(&keyspace), None);
+    }
+    assert_eq!(revisions, (42..=81).collect::<Vec<_>>());
 }
 
 #[test]
