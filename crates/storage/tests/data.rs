@@ -7,7 +7,7 @@ mod workload;
 use bytes::Bytes;
 use consensus::{Append, Chance, Entry, EntryKind, Persist, Position, Promise, Restore, StateMachine, Ticket};
 use keys::{apply, command, everything};
-use keyspace::{Command, Keyspace, MemoryValues, Response, Values};
+use keyspace::{Command, Keyspace, MemoryValues, PutRequest, ReadPages, Response, Values, Want};
 use memory::MemoryDisk;
 use std::collections::BTreeMap;
 use storage::{
@@ -469,4 +469,21 @@ fn the_same_done_twice_does_the_same_to_the_disk() {
     let (first, second) = (run(), run());
     assert_eq!(first.0, second.0);
     assert!(first.1 == second.1, "the files differ");
+}
+
+#[test]
+fn a_page_from_before_the_first_revision_holds_all_there_is() {
+    let disk = MemoryDisk::new();
+    let mut store = found(&disk).unwrap();
+    for number in 0..9 {
+        let request = PutRequest { key: Bytes::from(vec![number]), ..PutRequest::default() };
+        apply(&mut store.machine, Command::Put(request)).unwrap();
+    }
+    assert!(flush(&mut store.machine));
+    for from in [i64::MIN, -1, 0, 1, 2] {
+        let want = Want { from, upto: 10, budget: usize::MAX };
+        let page = store.machine.values().pages().read(want).unwrap();
+        let revisions: Vec<i64> = page.changes.iter().map(|(at, _)| at.main).collect();
+        assert_eq!((page.through, revisions), (10, (2..=10).collect()), "from {from}");
+    }
 }
