@@ -172,8 +172,10 @@ impl Stack for Etcd {
 /// Faults after which clocks cannot be compared.
 const BENT: [Fault; 3] = [Fault::ClockDrift, Fault::ClockJump, Fault::ClockFreeze];
 
-/// So long after the chaos every lease whose client fell silent has ended, and every watcher was told.
-const CALM_MAX: Duration = Duration::from_secs(60);
+/// So long after the chaos every lease whose client fell silent has ended …
+const LEASES_CALM_MAX: Duration = Duration::from_secs(60);
+/// … and so long at most a viewer that is owed something waits for anything at all.
+const VIEWERS_CALM_MAX: Duration = Duration::from_secs(30);
 
 impl Land {
     fn gather_company(&mut self) {
@@ -282,26 +284,36 @@ impl Land {
         }
     }
 
-    /// The core has found itself: leases whose clients are silent end, and watchers are told what they have not been told.
+    /// The core has found itself: leases whose clients are silent end, and watchers are told what they have not been told, however long
+    /// that takes, as long as they get on.
     fn calm_company(&mut self, core: &[usize]) {
         self.company.core = Some(core.to_vec());
-        let end = self.now + CALM_MAX;
-        while self.now < end {
+        let began = self.now;
+        let viewers = self.company.viewers.len();
+        // For each viewer: how far it had come, and since when.
+        let mut told: Vec<(i64, Instant)> = vec![(0, began); viewers];
+        loop {
             if !self.run_until(self.now + Duration::from_secs(2)) {
                 return;
             }
-            let leases = self.company.chronicle.borrow().model.leases.len();
-            if leases == 0 && (0..self.company.viewers.len()).all(|who| self.owed_to(who).is_none()) {
+            let owed: Vec<Option<String>> = (0..viewers).map(|who| self.owed_to(who)).collect();
+            let leases: Vec<i64> = self.company.chronicle.borrow().model.leases.keys().copied().collect();
+            if leases.is_empty() && owed.iter().all(Option::is_none) {
                 return;
             }
-        }
-        let leases: Vec<i64> = self.company.chronicle.borrow().model.leases.keys().copied().collect();
-        if !leases.is_empty() {
-            let what = format!("leases {leases:x?} outlive their clients by {CALM_MAX:?}");
-            return self.violate(Invariant::LeasesKeepTheirTime, what);
-        }
-        if let Some(what) = (0..self.company.viewers.len()).find_map(|who| self.owed_to(who)) {
-            self.violate(Invariant::WatchesAreReliable, what);
+            if !leases.is_empty() && self.now.since(began) > LEASES_CALM_MAX {
+                let what = format!("leases {leases:x?} outlive their clients by {LEASES_CALM_MAX:?}");
+                return self.violate(Invariant::LeasesKeepTheirTime, what);
+            }
+            for (who, owed) in owed.into_iter().enumerate() {
+                let (far, since) = &mut told[who];
+                let now = self.company.viewers[who].far();
+                if now != *far || owed.is_none() {
+                    (*far, *since) = (now, self.now);
+                } else if self.now.since(*since) > VIEWERS_CALM_MAX {
+                    return self.violate(Invariant::WatchesAreReliable, owed.unwrap_or_default());
+                }
+            }
         }
     }
 }

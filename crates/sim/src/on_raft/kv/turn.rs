@@ -172,7 +172,7 @@ impl Land {
         }
         if let Some(want) = want {
             let life = self.members[member].life;
-            let pause = self.company.chance.between(Duration::from_micros(20), Duration::from_millis(5));
+            let pause = self.read_latency(5);
             self.send_on(pause, Errand::Read { at: member, life, want });
         }
         for (stream, response) in responses {
@@ -252,6 +252,12 @@ impl Land {
         }
     }
 
+    /// A thread takes up to so many milliseconds to read, in the chaos.
+    fn read_latency(&mut self, most: u64) -> Duration {
+        let most = if self.company.core.is_some() { Duration::from_micros(100) } else { Duration::from_millis(most) };
+        self.company.chance.between(Duration::from_micros(20), most)
+    }
+
     fn read_page(&mut self, member: usize, want: Want) {
         let process = self.process(member);
         let file = process.store.kept.file_number;
@@ -259,7 +265,7 @@ impl Land {
             Ok(page) => {
                 self.company.chronicle.borrow_mut().count("pages read");
                 let life = self.members[member].life;
-                let pause = self.company.chance.between(Duration::from_micros(20), Duration::from_millis(20));
+                let pause = self.read_latency(20);
                 self.send_on(pause, Errand::Supply { at: member, life, file, page });
             }
             Err(error) => self.keeping_failed(member, &failure(error)),

@@ -52,6 +52,11 @@ impl Viewer {
             rest: Duration::from_millis([20, 200, 3_000][chance.below(3) as usize]),
         }
     }
+
+    /// Tells when it has come further.
+    pub(super) fn far(&self) -> i64 {
+        self.watches.iter().filter_map(|watch| watch.next).sum()
+    }
 }
 
 /// What to look at, and from when.
@@ -103,7 +108,7 @@ impl Watch {
 
 impl Land {
     pub(super) fn on_viewer(&mut self, who: usize) {
-        let rest = if self.company.core.is_some() { Duration::from_millis(20) } else { self.company.viewers[who].rest };
+        let rest = if self.company.core.is_some() { Duration::from_millis(3) } else { self.company.viewers[who].rest };
         let pause = self.company.chance.between(Duration::from_millis(1), rest);
         self.send_on(pause, Errand::View(who));
         let stands = self.company.viewers[who].stream.is_some_and(|(_, member, life)| self.lives(member, life));
