@@ -2,20 +2,21 @@
 
 mod support;
 
+use etcd::pb::etcdserverpb::kv_client::KvClient;
 use etcd::pb::etcdserverpb::lease_client::LeaseClient;
-use etcd::pb::etcdserverpb::{LeaseGrantRequest, LeaseRevokeRequest, ResponseHeader};
+use etcd::pb::etcdserverpb::{LeaseGrantRequest, LeaseRevokeRequest, RangeRequest, ResponseHeader};
 use etcd::pb::v3electionpb::election_client::ElectionClient;
 use etcd::pb::v3electionpb::{CampaignRequest, LeaderKey, LeaderRequest, ProclaimRequest, ResignRequest};
 use etcd::pb::v3lockpb::lock_client::LockClient;
 use etcd::pb::v3lockpb::{LockRequest, UnlockRequest};
 use std::fmt::Debug;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::{Cluster, Kind, peer};
 use tokio::time::sleep;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
-/// Long enough for a request to arrive and find that it has to wait.
+/// Long enough for what nobody can see from outside: that an observer listens, or was told.
 const A_WHILE: Duration = Duration::from_millis(300);
 
 #[test]
@@ -46,6 +47,18 @@ fn told<T: Debug>(answer: Result<Response<T>, Status>, header: impl Fn(&mut T) -
     }
 }
 
+/// Waits until so many stand in line for a name.
+async fn line_up(channel: &Channel, name: &str, count: i64) {
+    let mut kv = KvClient::new(channel.clone());
+    let (key, range_end) = (format!("{name}/").into(), format!("{name}0").into());
+    let request = RangeRequest { key, range_end, count_only: true, ..Default::default() };
+    let begin = Instant::now();
+    while kv.range(request.clone()).await.expect("a count").into_inner().count != count {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{count} never stood in line for {name}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn story(channel: Channel) -> Vec<String> {
     let mut story = Vec::new();
     let mut leases = LeaseClient::new(channel.clone());
@@ -63,9 +76,9 @@ async fn story(channel: Channel) -> Vec<String> {
     story.push(lock(7).await.expect("no panic"));
     story.push(lock(7).await.expect("no panic"));
     let second = lock(8);
-    sleep(A_WHILE).await;
+    line_up(&channel, "door", 2).await;
     let third = lock(9);
-    sleep(A_WHILE).await;
+    line_up(&channel, "door", 3).await;
     story.push(format!("{} {}", second.is_finished(), third.is_finished()));
     leases.lease_revoke(LeaseRevokeRequest { id: 8 }).await.expect("a lease that was there");
     story.push(told(unlock.unlock(UnlockRequest { key: "door/7".into() }).await, |answer| &mut answer.header));
@@ -91,7 +104,7 @@ async fn story(channel: Channel) -> Vec<String> {
     let mut rival = election.clone();
     let request = campaign(9, "two");
     let second = tokio::spawn(async move { told(rival.campaign(request).await, |answer| &mut answer.header) });
-    sleep(A_WHILE).await;
+    line_up(&channel, "mayor", 2).await;
     story.push(told(election.leader(leader()).await, |answer| &mut answer.header));
     let proclaim = |leader: Option<LeaderKey>| ProclaimRequest { leader, value: "one still".into() };
     story.push(told(election.proclaim(proclaim(key.clone())).await, |answer| &mut answer.header));
