@@ -98,7 +98,7 @@ async fn keep_alive(id: i64, options: &cli::Client) -> Result<Printed, Trouble> 
             }
             Err(trouble) => return Err(trouble),
         };
-        let asked = Instant::now();
+        let heard = Instant::now();
         let Some(ttl) = u64::try_from(answer.ttl).ok().filter(|ttl| *ttl > 0).map(Duration::from_secs) else {
             let text = match form(options, OutputForm::Simple) {
                 OutputForm::Simple | OutputForm::Table => format!("lease {id:016x} expired or revoked.\n"),
@@ -107,7 +107,7 @@ async fn keep_alive(id: i64, options: &cli::Client) -> Result<Printed, Trouble> 
             return Ok(Printed::new(text));
         };
         show::print(&renewed(&answer, options, first))?;
-        lives_until = asked + ttl;
+        lives_until = heard + ttl;
         first = false;
         tokio::time::sleep(ttl / 3).await;
     }
