@@ -3,21 +3,30 @@
 use consensus::NodeId;
 use std::collections::BTreeSet;
 
-/// The members that are not.
-#[derive(Debug, Default)]
+/// The members that are not, or of which nobody knows yet what they are.
+#[derive(Debug)]
 pub(crate) struct Kin {
-    foreign: BTreeSet<NodeId>,
+    strangers: BTreeSet<NodeId>,
 }
 
 impl Kin {
-    /// A link to `peer` stands, which names its process if it is Quorate's. True if nobody is known to be of another kind.
-    pub(crate) fn met(&mut self, peer: NodeId, incarnation: u64) -> bool {
+    /// Among these others, none of which has said anything yet.
+    pub(crate) fn among(others: impl IntoIterator<Item = NodeId>) -> Kin {
+        Kin { strangers: others.into_iter().collect() }
+    }
+
+    /// Whether all are Quorate's.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.strangers.is_empty()
+    }
+
+    /// A link to `peer` stands, which names its process if it is Quorate's.
+    pub(crate) fn meet(&mut self, peer: NodeId, incarnation: u64) {
         if incarnation == 0 {
-            self.foreign.insert(peer);
+            self.strangers.insert(peer);
         } else {
-            self.foreign.remove(&peer);
+            self.strangers.remove(&peer);
         }
-        self.foreign.is_empty()
     }
 }
 
@@ -26,11 +35,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_that_was_replaced_by_one_of_ours_is_kin() {
-        let mut kin = Kin::default();
-        assert!(kin.met(NodeId(2), 7));
-        assert!(!kin.met(NodeId(3), 0));
-        assert!(!kin.met(NodeId(2), 8));
-        assert!(kin.met(NodeId(3), 9));
+    fn a_member_is_a_stranger_until_it_says_that_it_is_one_of_ours() {
+        let mut kin = Kin::among([NodeId(2), NodeId(3)]);
+        kin.meet(NodeId(2), 7);
+        assert!(!kin.is_alone(), "3 may be anything");
+        kin.meet(NodeId(3), 0);
+        assert!(!kin.is_alone());
+        kin.meet(NodeId(2), 8);
+        assert!(!kin.is_alone());
+        kin.meet(NodeId(3), 9);
+        assert!(kin.is_alone(), "3 was replaced");
+        assert!(Kin::among([]).is_alone());
     }
 }

@@ -99,7 +99,7 @@ struct Batch<D: Disk> {
 
 impl<D: Disk> ReplicaTask<D> {
     pub(crate) fn new(
-        replica: Replica<D>,
+        mut replica: Replica<D>,
         clock: Clock,
         watches: Desk,
         inputs: Inputs<D>,
@@ -107,6 +107,10 @@ impl<D: Disk> ReplicaTask<D> {
         snapshot_count: u64,
     ) -> ReplicaTask<D> {
         let sweeper = Sweeper::new(outputs.metrics.clone());
+        let configuration = replica.standing().configuration;
+        let kin =
+            Kin::among(configuration.voters.into_iter().chain(configuration.learners).filter(|&member| member != outputs.me));
+        replica.machine_mut().keep_lease_checkpoints(kin.is_alone());
         ReplicaTask {
             behind: Behind::new(replica.machine().applied(), snapshot_count),
             settling: Vec::new(),
@@ -117,7 +121,7 @@ impl<D: Disk> ReplicaTask<D> {
             watches,
             inputs,
             outputs,
-            kin: Kin::default(),
+            kin,
             sweeper,
             waiting: HashMap::new(),
             next_token: 0,
@@ -287,8 +291,8 @@ impl<D: Disk> ReplicaTask<D> {
             PeerEvent::Connected { peer, incarnation } => {
                 info!(%peer, "connected");
                 self.outputs.metrics.peer_connected(me, peer);
-                let kin = self.kin.met(peer, incarnation);
-                self.replica.machine_mut().keep_lease_checkpoints(kin);
+                self.kin.meet(peer, incarnation);
+                self.replica.machine_mut().keep_lease_checkpoints(self.kin.is_alone());
                 self.handle(Event::Connected { peer, link: Link::Peer, incarnation });
             }
             PeerEvent::Disconnected { peer, how } => {

@@ -6,7 +6,7 @@ const NO_BBOLT: &str = "it tunes bbolt, and there is no bbolt here";
 const KEEPALIVE: &str = "gRPC's own settings are used here; connections that die are noticed all the same";
 const SOCKET: &str = "listeners bind an address for themselves alone, and rebind one in TIME_WAIT as they are";
 const COMPACTION_STEPS: &str = "a compaction takes its own small steps between other work";
-const CHECKPOINTS: &str = "how long leases have left is noted and kept in any case, unless Go members are in the cluster";
+const CHECKPOINTS: &str = "how long leases have left is noted and kept in any case, once all members are Quorate's";
 const NO_DEFRAG: &str = "space is reused as it becomes free; there is nothing to defragment";
 const NO_DOWNGRADE: &str = "downgrades are not built yet, and starting one is refused";
 
