@@ -17,7 +17,7 @@
 //! | `QUORATE_CHAOS_PARTITIONS` | partitions | 1 |
 //! | `QUORATE_CHAOS_SEED` | of the plan of faults, and of what clients do | another each time |
 //!
-//! Go etcd goes through a little of the same, so that the test itself is seen to ask for nothing but what etcd gives.
+//! Go etcd goes through a little of the same when asked (`--ignored`), to see that the test asks for nothing but what etcd gives.
 
 mod support;
 
