@@ -62,11 +62,12 @@ impl Stream {
         self.said.lock().expect("not poisoned").is_empty()
     }
 
-    /// Ends it as Ctrl-C does, if it has not ended by itself. Its exit code is compared only in that case.
+    /// Ends it, if it has not ended by itself; its exit code is compared only if it has. Not by SIGINT: what runs in the background may
+    /// ignore that.
     pub fn end(mut self, side: &Side) -> Printed {
         let by_itself = self.child.try_wait().expect("a status");
         if by_itself.is_none() {
-            kill_process(Pid::from_child(&self.child), Signal::INT).expect("a process of ours");
+            kill_process(Pid::from_child(&self.child), Signal::TERM).expect("a process of ours");
         }
         self.finish(by_itself.is_some(), side)
     }
