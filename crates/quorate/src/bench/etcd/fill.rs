@@ -14,7 +14,7 @@ use etcd::pb::etcdserverpb::kv_client::KvClient;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tonic::Status;
+use tonic::{Code, Status};
 
 /// Transactions as large as the bench makes them, and more data than a member takes by default.
 pub(super) const FLAGS: [&str; 2] = ["--max-txn-ops=65535", "--quota-backend-bytes=68719476736"];
@@ -142,6 +142,10 @@ pub(super) async fn fill(
     }
 }
 
+/// How a member refuses what it could not keep up with, and how long to wait then.
+const TOO_MANY: &str = "etcdserver: too many requests";
+const BREATH: Duration = Duration::from_millis(50);
+
 struct Writer {
     client: KvClient<Connection>,
     keys: u64,
@@ -155,8 +159,14 @@ impl Asker for Writer {
     async fn ask(&mut self, number: u64) -> Result<(), Status> {
         let from = number * self.batch;
         let until = (from + self.batch).min(self.keys);
-        let written = self.client.txn(keys::batch(from..until, self.key_size, &self.value)).await;
+        // A member that takes no more until its disk has caught up says so, and nothing of what it refused was done.
+        while let Err(status) = self.client.txn(keys::batch(from..until, self.key_size, &self.value)).await {
+            if status.code() != Code::ResourceExhausted || status.message() != TOO_MANY {
+                return Err(status);
+            }
+            tokio::time::sleep(BREATH).await;
+        }
         self.bar.inc(until - from);
-        written.map(drop)
+        Ok(())
     }
 }
