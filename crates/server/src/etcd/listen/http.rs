@@ -94,7 +94,7 @@ async fn run_checks(port: &ClientPort, path: &str, query: &Parameters<'_>) -> Re
 async fn metrics(port: &ClientPort, open: bool) -> Response<Body> {
     let kind = if open { OPENMETRICS } else { CLASSIC };
     if let Ok(Ok(Answer::LeaseTally(tally))) = port.door.ask(What::ReadHere(Query::LeaseTally)).await {
-        port.metrics.leases(*tally);
+        port.metrics.leases.set(*tally);
     }
     match port.door.machine_status().await {
         Some(machine) => text(StatusCode::OK, kind, port.metrics.text(&port.board.status(), &machine, open)),

@@ -1,5 +1,6 @@
 //! What `/metrics` says of leases. The machine counts; here it only gets its names.
 
+use super::metric;
 use keyspace::{LeaseTally, TTL_BUCKETS};
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -19,22 +20,21 @@ pub(crate) struct LeaseMetrics {
 }
 
 impl LeaseMetrics {
-    pub(crate) fn new(registry: &mut Registry) -> LeaseMetrics {
-        let mut counter = |name: &str, help: &str| {
-            let counter = Counter::default();
-            registry.register(name, help, counter.clone());
-            counter
-        };
-        let granted = counter("etcd_debugging_lease_granted", "Leases granted");
-        let revoked = counter("etcd_debugging_lease_revoked", "Leases that ended");
-        let renewed = counter("etcd_debugging_lease_renewed", "Renewals that this member answered as the leader");
-        let expired =
-            counter("etcd_debugging_server_lease_expired", "Leases that this member ended as the leader because they ran out");
-        let ttls = Ttls::default();
-        registry.register("etcd_debugging_lease_ttl_total", "For how many seconds leases were granted", ttls.clone());
-        LeaseMetrics { granted, revoked, renewed, expired, ttls }
+    pub(super) fn new(r: &mut Registry) -> LeaseMetrics {
+        LeaseMetrics {
+            granted: metric(r, "etcd_debugging_lease_granted", "Leases granted"),
+            revoked: metric(r, "etcd_debugging_lease_revoked", "Leases that ended"),
+            renewed: metric(r, "etcd_debugging_lease_renewed", "Renewals that this member answered as the leader"),
+            expired: metric(
+                r,
+                "etcd_debugging_server_lease_expired",
+                "Leases that this member ended as the leader because they ran out",
+            ),
+            ttls: metric(r, "etcd_debugging_lease_ttl_total", "For how many seconds leases were granted"),
+        }
     }
 
+    /// What happened to leases.
     pub(crate) fn set(&self, tally: LeaseTally) {
         let counted = [
             (&self.granted, tally.granted),
