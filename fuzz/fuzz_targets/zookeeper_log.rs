@@ -25,7 +25,8 @@ static SERVER: LazyLock<MemoryDisk> = LazyLock::new(|| {
         let mut store = open(&disk, OPTIONS).expect("a disk in memory");
         for number in 1..20 {
             let last = store.log.last();
-            let next = if number == 7 { Position::new(last.epoch + 1, 1) } else { Position::new(last.epoch.max(1), last.index + 1) };
+            let next =
+                if number == 7 { Position::new(last.epoch + 1, 1) } else { Position::new(last.epoch.max(1), last.index + 1) };
             lines.push(write(&mut store, next, start * 100 + number));
         }
         let position = store.log.last();

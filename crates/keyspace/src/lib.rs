@@ -44,6 +44,7 @@ mod snapshot;
 mod sweep;
 mod txn;
 mod values;
+pub mod varint;
 mod view;
 mod watch;
 mod write;

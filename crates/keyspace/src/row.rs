@@ -15,6 +15,7 @@
 use crate::history::Mark;
 use crate::leases::Terms;
 use crate::snapshot::{frame, kind, text};
+use crate::varint::{put_varint, take_varint};
 use crate::{Change, KeyValue, Revision};
 use alloc::vec::Vec;
 use bytes::{Buf, BufMut, Bytes};
@@ -65,7 +66,7 @@ pub fn encode_mark(change: &Change, out: &mut Vec<u8>) {
         Change::Put(kv) => {
             out.push(kind::PUT);
             for number in [kv.create_revision, kv.version, kv.lease] {
-                varint(number as u64, out);
+                put_varint(number as u64, out);
             }
             out.extend_from_slice(&kv.key);
         }
@@ -136,26 +137,6 @@ pub fn snapshot_end(checksum: u32, out: &mut Vec<u8>) {
 
 /// How long that is.
 pub const SNAPSHOT_END_BYTES: u64 = 9;
-
-fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn take_varint(row: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = row.try_get_u8().ok()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
-}
 
 #[cfg(test)]
 mod tests {

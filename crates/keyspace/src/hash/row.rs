@@ -1,5 +1,6 @@
 //! A change as etcd has it in its file: the bytes that its hashes are taken over.
 
+use crate::varint::put_varint;
 use crate::{Change, KeyValue, Revision};
 use alloc::vec::Vec;
 
@@ -30,7 +31,7 @@ fn encode_key_value(kv: &KeyValue, out: &mut Vec<u8>) {
 fn encode_bytes(field: u8, bytes: &[u8], out: &mut Vec<u8>) {
     if !bytes.is_empty() {
         out.push(field << 3 | 2);
-        encode_varint(bytes.len() as u64, out);
+        put_varint(bytes.len() as u64, out);
         out.extend(bytes);
     }
 }
@@ -38,16 +39,8 @@ fn encode_bytes(field: u8, bytes: &[u8], out: &mut Vec<u8>) {
 fn encode_number(field: u8, number: i64, out: &mut Vec<u8>) {
     if number != 0 {
         out.push(field << 3);
-        encode_varint(number as u64, out);
+        put_varint(number as u64, out);
     }
-}
-
-fn encode_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 #[cfg(test)]

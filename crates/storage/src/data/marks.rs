@@ -7,6 +7,7 @@
 //!
 //! What is swept up is taken out of its row; a row without marks goes.
 
+use keyspace::varint::{put_varint, take_varint};
 use keyspace::{Change, Revision, row};
 
 /// A row of so many bytes takes no more marks. So a page of redb's holds one, and little is left over.
@@ -96,27 +97,6 @@ pub(super) fn without(first: Revision, row: &[u8], gone: &[Revision]) -> Option<
         }
     }
     Some((left, done))
-}
-
-fn put_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn take_varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, later) = rest.split_first()?;
-        *rest = later;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
