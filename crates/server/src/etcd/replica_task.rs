@@ -12,7 +12,7 @@ use super::kin::Kin;
 use super::metrics::Metrics;
 use super::peer::Transport;
 use super::peer::inbox::PeerEvent;
-use super::peer::snapshot;
+use super::peer::snapshot::{self, Turn};
 use super::quota::Quota;
 use super::status::Board;
 use super::sweeper::{Sweeper, Wish};
@@ -72,6 +72,8 @@ pub(crate) struct ReplicaTask<D: Disk> {
     inputs: Inputs<D>,
     outputs: Outputs<D>,
     behind: Behind,
+    /// Held until what the protocol says to a snapshot that arrived was carried out.
+    arrived: Option<Turn>,
     /// Who waits until everything up to an index is in the data file.
     settling: Vec<(u64, oneshot::Sender<Outcome>)>,
     kin: Kin,
@@ -113,6 +115,7 @@ impl<D: Disk> ReplicaTask<D> {
         replica.machine_mut().keep_lease_checkpoints(kin.is_alone());
         ReplicaTask {
             behind: Behind::new(replica.machine().applied(), snapshot_count),
+            arrived: None,
             settling: Vec::new(),
             replica,
             now: clock.now(),
@@ -304,7 +307,10 @@ impl<D: Disk> ReplicaTask<D> {
                 self.outputs.metrics.snapshot_sent(to, delivered);
                 self.handle(Event::SnapshotSent { to, delivered });
             }
-            PeerEvent::SnapshotArrived { from, message } => self.handle(Event::SnapshotArrived { from, message }),
+            PeerEvent::SnapshotArrived { from, message, turn } => {
+                self.arrived = Some(turn);
+                self.handle(Event::SnapshotArrived { from, message });
+            }
         }
     }
 
@@ -390,6 +396,7 @@ impl<D: Disk> ReplicaTask<D> {
         }
         self.effects = effects;
         self.persist(&mut persists);
+        self.arrived = None;
         Ok(())
     }
 
@@ -429,7 +436,7 @@ impl<D: Disk> ReplicaTask<D> {
                 self.tell_log(LogCommand::Install { snapshot: arrived, sealed: Box::new(sealed) });
                 Ok(())
             }
-            // The protocol asks once for each that arrived, and a later one arrives only after that.
+            // The protocol asks at once or never, and until then no other one is taken in.
             _ => {
                 Err(StopError::Log(format!("the snapshot of entry {} that was to be put into force is gone", snapshot.position)))
             }

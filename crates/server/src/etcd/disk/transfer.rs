@@ -1,7 +1,7 @@
 //! Snapshots on their way between the data file and other members.
 
 use super::super::engine::Machine;
-use super::super::peer::snapshot::{Arriving, Leaving, Piece, Receiver, Source};
+use super::super::peer::snapshot::{Arriving, Leaving, Piece, Receiver, Source, Turn};
 use super::super::view::Soon;
 use bytes::Bytes;
 use consensus::{Configuration, NodeId, Snapshot, StateMachine};
@@ -23,7 +23,7 @@ pub(crate) struct Snapshotting<D: Disk> {
     file: Mutex<DataFile<D>>,
     /// The one that is here whole and not yet in force.
     arrived: Arc<Mutex<Option<Arrived<D>>>>,
-    /// One arrives at a time: each takes a machine's memory and the disk's room.
+    /// One at a time arrives or waits for the replica: each takes a machine's memory and the disk's room.
     arriving: Arc<Semaphore>,
 }
 
@@ -53,14 +53,14 @@ impl<D: Disk> Receiver for Snapshotting<D> {
         let (tell, sealed) = oneshot::channel();
         let (arrived, folder) = (self.arrived.clone(), self.folder.clone());
         spawn_blocking(move || {
-            let _turn = turn;
             let Some(result) = write(&folder, from, &snapshot, &mut received) else { return };
             let result = result.map(|sealed| {
-                // A later one takes the place of one that the replica has not asked for.
+                // One that is still here was never announced: whoever brought it went away, and gave back its turn.
                 let earlier = arrived.lock().expect("nobody panics while holding it").replace((snapshot, sealed));
                 if let Some((_, earlier)) = earlier {
                     let _ = earlier.discard();
                 }
+                Turn(turn)
             });
             let _ = tell.send(result);
         });
@@ -146,4 +146,46 @@ fn open<D: Disk>(file: &DataFile<D>) -> Result<Leaving, String> {
         }
     });
     Ok(leaving)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use consensus::{Position, Promise};
+    use keyspace::{Keyspace, MemoryValues};
+    use storage::{DataOptions, Identity, LogOptions, OpenedKeyspace, RealDisk, open_keyspace};
+
+    /// A snapshot of nothing, sent whole.
+    async fn arrive(snapshotting: &Snapshotting<RealDisk>) -> Result<Turn, String> {
+        let empty = Snapshot { position: Position::ZERO, configuration: Configuration::default() };
+        let mut machine = Keyspace::<MemoryValues>::new();
+        let mut cursor = machine.begin_snapshot();
+        let Arriving { pieces, sealed } = snapshotting.begin(NodeId(7), empty)?;
+        while let Some(chunk) = machine.snapshot_chunk(&mut cursor, 100) {
+            pieces.send(Piece::Content(chunk)).await.unwrap();
+        }
+        machine.end_snapshot(cursor);
+        pieces.send(Piece::End).await.unwrap();
+        sealed.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn no_snapshot_takes_the_place_of_one_that_the_replica_was_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open_keyspace(RealDisk::new(folder.path()), LogOptions::default(), DataOptions::default());
+        let Ok(OpenedKeyspace::Blank(blank)) = opened else { panic!("a blank folder") };
+        let identity = Identity::of(1, NodeId(2));
+        let store = blank.create_keyspace(identity, Promise::default(), Vec::new(), DataOptions::default()).unwrap();
+        let snapshotting = Snapshotting::new(store.folder, store.machine.values().file().clone());
+
+        let turn = arrive(&snapshotting).await.unwrap();
+        assert_eq!(arrive(&snapshotting).await.unwrap_err(), "another one is arriving");
+        assert!(snapshotting.take_arrived().is_some());
+        drop(turn);
+        // Nobody is told of this one, and it is in nobody's way.
+        drop(arrive(&snapshotting).await.unwrap());
+        let _turn = arrive(&snapshotting).await.unwrap();
+        assert!(snapshotting.take_arrived().is_some());
+        assert!(snapshotting.take_arrived().is_none());
+    }
 }

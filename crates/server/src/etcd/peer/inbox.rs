@@ -1,5 +1,6 @@
 //! The one way by which other members' words reach the replica.
 
+use super::snapshot::Turn;
 use consensus::{How, NodeId};
 use raft::Message;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ pub(crate) enum PeerEvent {
     Connected { peer: NodeId, incarnation: u64 },
     Disconnected { peer: NodeId, how: How },
     SnapshotSent { to: NodeId, delivered: bool },
-    SnapshotArrived { from: NodeId, message: Message },
+    SnapshotArrived { from: NodeId, message: Message, turn: Turn },
 }
 
 /// The room that an unread message takes; given back when dropped.

@@ -17,6 +17,7 @@
 use super::super::address::resolve;
 use super::inbox::{Inbox, PeerEvent};
 use super::outbox::weight;
+use super::snapshot::Turn;
 use consensus::{How, NodeId};
 use etcd::peer::Envelope;
 use etcd::url::Url;
@@ -106,8 +107,8 @@ impl Link {
     }
 
     /// Says that the peer's snapshot is here whole.
-    pub(crate) fn snapshot_arrived(&self, envelope: Envelope) {
-        self.inbox.put(PeerEvent::SnapshotArrived { from: envelope.from, message: envelope.message });
+    pub(crate) fn snapshot_arrived(&self, envelope: Envelope, turn: Turn) {
+        self.inbox.put(PeerEvent::SnapshotArrived { from: envelope.from, message: envelope.message, turn });
     }
 
     /// The peer's process, as it names itself: 0 for a Go member, and before any stream stood.

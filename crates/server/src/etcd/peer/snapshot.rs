@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tracing::{info, warn};
 
 const MAGIC: &[u8; 8] = b"QUORSNAP";
@@ -46,8 +46,12 @@ pub(crate) struct Arriving {
     /// Where its pieces go. Dropped before [`Piece::End`]: it is thrown away.
     pub(crate) pieces: mpsc::Sender<Piece>,
     /// What became of it, after [`Piece::End`].
-    pub(crate) sealed: oneshot::Receiver<Result<(), String>>,
+    pub(crate) sealed: oneshot::Receiver<Result<Turn, String>>,
 }
+
+/// The turn of a snapshot that arrives: no other one is taken in until the replica has done with this one.
+#[derive(Debug)]
+pub(crate) struct Turn(#[expect(dead_code, reason = "held, and given back when dropped")] pub(crate) OwnedSemaphorePermit);
 
 /// A piece of a snapshot.
 #[derive(Debug)]
@@ -204,13 +208,13 @@ pub(crate) async fn receive(request: Request<Incoming>, transport: &Transport, r
         let _ = pieces.send(Piece::End).await;
     }
     drop(pieces);
-    match sealed.await {
-        Ok(Ok(())) => {}
+    let turn = match sealed.await {
+        Ok(Ok(turn)) => turn,
         Ok(Err(why)) => return Err(Refused::Disk(why)),
         Err(_) => return Err(Refused::Disk("the member is stopping".to_owned())),
-    }
+    };
     info!(from = %envelope.from, index = snapshot.position.index, "received a snapshot");
-    peer.link.snapshot_arrived(envelope);
+    peer.link.snapshot_arrived(envelope, turn);
     Ok(())
 }
 
