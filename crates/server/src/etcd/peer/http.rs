@@ -15,7 +15,7 @@ use std::time::Duration;
 /// What a request carries.
 pub(crate) type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// The largest answer that is read.
+/// The largest answer that is read, but for those that may be larger.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Idle connections go after this long, which is when etcd's listeners close them.
 const IDLE: Duration = Duration::from_secs(5);
@@ -74,8 +74,13 @@ pub(crate) fn request(method: Method, url: &Url, path: &str, body: RequestBody) 
 
 /// An answer with all its bytes.
 pub(crate) async fn whole(answer: Response<Incoming>) -> Result<(Response<()>, Bytes), HttpError> {
+    whole_up_to(ANSWER_BYTES_MAX, answer).await
+}
+
+/// An answer with all its bytes, if they are no more than `most`.
+pub(crate) async fn whole_up_to(most: usize, answer: Response<Incoming>) -> Result<(Response<()>, Bytes), HttpError> {
     let (head, body) = answer.into_parts();
-    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| HttpError::Failed(error.to_string()))?;
+    let body = Limited::new(body, most).collect().await.map_err(|error| HttpError::Failed(error.to_string()))?;
     Ok((Response::from_parts(head, ()), body.to_bytes()))
 }
 

@@ -5,7 +5,7 @@
 
 use super::super::lessor::{Lessor, NotHere, Question, Word};
 use super::Shared;
-use super::http::{full, request, whole};
+use super::http::{full, request, whole_up_to};
 use bytes::Bytes;
 use etcd::pb::etcdserverpb as pb;
 use etcd::pb::leasepb::{LeaseInternalRequest, LeaseInternalResponse};
@@ -21,6 +21,8 @@ use tracing::debug;
 
 /// How long the asker is kept waiting: longer than Go's second, because that a lease is over is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest answer that is read: a lease's keys are in it, which may be a million short ones.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Asks the member at `url`; `None` if it does not say.
 pub(crate) async fn ask(shared: &Shared, url: &Url, question: Question) -> Option<Word> {
@@ -49,7 +51,7 @@ async fn post<A: Message + Default>(shared: &Shared, url: &Url, path: &str, body
     let answered = async {
         let mut request = request(Method::POST, url, path, full(body.into()))?;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
-        whole(shared.client.ask(request).await?).await
+        whole_up_to(ANSWER_BYTES_MAX, shared.client.ask(request).await?).await
     };
     let (head, body) = match answered.await {
         Ok(answer) => answer,
