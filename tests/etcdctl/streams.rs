@@ -6,7 +6,7 @@ use crate::support::http_get;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,12 +24,7 @@ impl Stream {
     pub fn start(program: &Path, side: &Side, step: &Step) -> Stream {
         let arguments = side.resolve(step);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut child = command(program, side.endpoint(0), &arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("etcdctl starts");
+        let mut child = command(program, side.endpoint(0), &arguments).spawn().expect("etcdctl starts");
         let mut stdin = child.stdin.take().expect("piped");
         stdin.write_all(step.input.as_bytes()).expect("it reads");
         let said = Arc::new(Mutex::new(Vec::new()));

@@ -20,24 +20,20 @@ impl std::fmt::Display for Printed {
     }
 }
 
-/// A command of etcdctl, for `endpoints` unless it names others: a second flag would add to the first.
+/// A command of etcdctl with pipes to it, for `endpoints` unless it names others: a second flag would add to the first.
 pub fn command(program: &Path, endpoints: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     if !arguments.iter().any(|word| word.starts_with("--endpoints")) {
         command.args(["--endpoints", endpoints]);
     }
     command.env("ETCDCTL_API", "3").args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// Runs etcdctl with `arguments` and `input` on standard input.
 pub fn etcdctl(program: &Path, endpoints: &str, arguments: &[&str], input: &str) -> Printed {
-    let mut child = command(program, endpoints, arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("etcdctl starts");
+    let mut child = command(program, endpoints, arguments).spawn().expect("etcdctl starts");
     let mut stdin = child.stdin.take().expect("piped");
     let input = input.to_owned();
     let writer = std::thread::spawn(move || {
