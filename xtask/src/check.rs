@@ -119,16 +119,16 @@ fn fetch_peers() -> Result<(), String> {
     }
 }
 
-/// mimalloc is written in C. A machine for CI that has no compiler gets one; any other is told.
+/// jemalloc is written in C. A machine for CI that has no compiler gets one; any other is told.
 fn install_compiler() -> Result<(), String> {
-    if exists("cc") || exists("gcc") || exists("clang") {
+    if (exists("cc") || exists("gcc") || exists("clang")) && exists("make") {
         return Ok(());
     }
     if !(is_root() && exists("apt-get")) {
-        return Err("a C compiler is needed (package gcc or clang); nothing was installed".to_owned());
+        return Err("a C compiler and make are needed (package build-essential); nothing was installed".to_owned());
     }
     run(Command::new("apt-get").args(["-qq", "update"]))?;
-    run(Command::new("apt-get").args(["-qq", "--yes", "--no-install-recommends", "install", "gcc", "libc6-dev"]))
+    run(Command::new("apt-get").args(["-qq", "--yes", "--no-install-recommends", "install", "gcc", "libc6-dev", "make"]))
 }
 
 /// rustfmt and clippy, where rustup can bring what is missing.

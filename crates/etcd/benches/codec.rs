@@ -12,7 +12,7 @@ use raft::{Body, Message};
 use std::hint::black_box;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Entries in an append.
 const BATCH: u64 = 100;

@@ -7,7 +7,7 @@ use keyspace::{Command, Compare, Keyspace, MemoryValues, Op, Operand, PutRequest
 use std::hint::black_box;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const KEYS: u64 = 100_000;
 

@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 /// Messages from many clients are small and die young; glibc's allocator keeps their memory and its locks (measured by others, too).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     // What is no text is no flag either, and is refused as one.

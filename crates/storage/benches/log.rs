@@ -11,7 +11,7 @@ use memory::MemoryDisk;
 use storage::{Disk, Identity, Log, LogOptions, RealDisk};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Bytes of an entry: a put of 256 bytes.
 const ENTRY_BYTES: usize = 300;
