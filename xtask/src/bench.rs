@@ -1,7 +1,8 @@
 //! Ours beside the originals, in one go on one machine: a table and a picture in `docs/`.
 //!
-//! Each load runs against the original's servers and against ours, one after the other, and never at the same time. Every figure comes
-//! from `quorate bench`, which anybody can run alone.
+//! Each load runs against the original's servers and against ours, one after the other, and never at the same time; and that several
+//! times, because a machine is not as fast in one minute as in the next. Every figure comes from `quorate bench`, which anybody can run
+//! alone.
 
 mod etcd;
 mod page;
@@ -36,11 +37,44 @@ enum Better {
     Lower,
 }
 
-/// Figures of one load: the original's and ours, in the order of the load's.
+/// How often each load runs against either.
+const ROUNDS: usize = 3;
+
+/// Figures of one load, round by round.
 struct Compared {
     load: &'static Load,
+    rounds: Vec<Round>,
+}
+
+/// The original's figures and ours, in the order of the load's.
+struct Round {
     theirs: Vec<f64>,
     ours: Vec<f64>,
+}
+
+impl Compared {
+    /// What is in the middle of all rounds.
+    fn median(&self, figure: impl Fn(&Round) -> f64) -> f64 {
+        let mut values: Vec<f64> = self.rounds.iter().map(figure).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    }
+
+    fn theirs(&self, index: usize) -> f64 {
+        self.median(|round| round.theirs[index])
+    }
+
+    fn ours(&self, index: usize) -> f64 {
+        self.median(|round| round.ours[index])
+    }
+}
+
+impl Round {
+    /// By which factor ours is better.
+    fn ratio(&self, index: usize, better: Better) -> f64 {
+        let (theirs, ours) = (self.theirs[index], self.ours[index]);
+        if better == Better::Higher { ours / theirs } else { theirs / ours }
+    }
 }
 
 /// Measures what `which` names, or everything, and writes `docs/bench-etcd.md`, `docs/bench-zookeeper.md` and their pictures.
@@ -63,10 +97,12 @@ pub(crate) fn bench(which: &[String]) -> Result<(), String> {
 }
 
 fn compare(page: &Page) -> Result<Vec<Compared>, String> {
-    let mut compared = Vec::new();
-    for load in page.loads {
-        eprintln!("xtask: {}: {}, then ours", load.title, page.original);
-        compared.push(Compared { load, theirs: measure(page, load, page.peer)?, ours: measure(page, load, "quorate")? });
+    let mut compared: Vec<Compared> = page.loads.iter().map(|load| Compared { load, rounds: Vec::new() }).collect();
+    for round in 1..=ROUNDS {
+        for Compared { load, rounds } in &mut compared {
+            eprintln!("xtask: round {round} of {ROUNDS}: {}: {}, then ours", load.title, page.original);
+            rounds.push(Round { theirs: measure(page, load, page.peer)?, ours: measure(page, load, "quorate")? });
+        }
     }
     Ok(compared)
 }

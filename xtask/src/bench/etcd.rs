@@ -110,7 +110,7 @@ pub(super) const PAGE: Page = Page {
     more: &[],
     loads: &LOADS,
     head: "# etcd members, measured\n\n\
-        Go etcd 3.5.16 and Quorate, three members of each on loopback, one after the other in one run, the load generator beside them;\n\
+        Go etcd 3.5.16 and Quorate, three members of each on loopback, in turn in one run, the load generator beside them;\n\
         values of 256 bytes; each client has one request under way, over a connection of its own or, where they are a thousand, over one\n\
         that ten share. `cargo xtask bench etcd` writes this page anew; `quorate bench etcd --help` runs one\n\
         load alone, also against members that run already (`--endpoints`).\n\n\

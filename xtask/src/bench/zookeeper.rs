@@ -47,7 +47,7 @@ pub(super) const PAGE: Page = Page {
     more: &["--keep"],
     loads: &LOADS,
     head: "# ZooKeeper servers, measured\n\n\
-        Java ZooKeeper 3.9.3 and Quorate, three servers of each on loopback, one after the other in one run, the load generator beside\n\
+        Java ZooKeeper 3.9.3 and Quorate, three servers of each on loopback, in turn in one run, the load generator beside\n\
         them; nodes of 256 bytes. `cargo xtask bench` writes this page anew; `quorate bench zookeeper --help` runs one load alone.\n\n\
         ![CPU of the servers and memory, Java and Quorate](bench-zookeeper.svg)\n",
     bars: &[(0, CPU, CPU_UNIT), (1, CPU, CPU_UNIT), (2, CPU, CPU_UNIT), (3, CPU, CPU_UNIT), (3, MEMORY, "MB of memory")],
