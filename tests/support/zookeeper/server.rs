@@ -35,6 +35,8 @@ pub struct Server {
     log: PathBuf,
     environment: Vec<(String, String)>,
     child: Option<Child>,
+    /// How often it was started.
+    pub starts: u32,
 }
 
 impl Server {
@@ -66,12 +68,14 @@ impl Server {
             log: root.join(format!("{name}.log")),
             environment: environment.iter().map(|&(key, value)| (key.into(), value.into())).collect(),
             child: None,
+            starts: 0,
             name,
         }
     }
 
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "{} runs", self.name);
+        self.starts += 1;
         let mut command = match self.kind {
             Kind::Quorate => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
