@@ -59,6 +59,8 @@ pub struct WatchOptions {
     pub room_min: usize,
     /// About how many bytes all streams together hold, as long as `room_min` lets them.
     pub room_total: usize,
+    /// How many bytes the keys of all watchers may have together.
+    pub keys_total: usize,
     /// About how many bytes of history are read at a time for watchers that are behind.
     pub page_bytes: usize,
 }
@@ -70,6 +72,7 @@ impl Default for WatchOptions {
             room_max: 1 << 20,
             room_min: 64 << 10,
             room_total: 256 << 20,
+            keys_total: 256 << 20,
             page_bytes: 256 << 10,
         }
     }
@@ -87,6 +90,8 @@ pub struct Watches {
     head: i64,
     streams: BTreeMap<StreamId, Stream>,
     watchers: Watchers,
+    /// How many bytes their keys have.
+    key_bytes: usize,
     synced: Index,
     /// Those for whom pages are read now, by their keys and by their cursors.
     replaying: Index,
@@ -111,6 +116,7 @@ impl Watches {
             head,
             streams: BTreeMap::new(),
             watchers: Watchers::default(),
+            key_bytes: 0,
             synced: Index::default(),
             replaying: Index::default(),
             cursors: BTreeSet::new(),
@@ -147,6 +153,10 @@ impl Watches {
         let Some(interest) = Interest::new(&request.key, &request.range_end) else {
             return self.say(stream, refuse(WatchRefusal::EmptyRange));
         };
+        let key_bytes = self.key_bytes + interest.bytes();
+        if key_bytes > self.options.keys_total {
+            return self.say(stream, refuse(WatchRefusal::TooManyKeys));
+        }
         let mut id = request.watch_id;
         if id == 0 {
             while watchers.contains_key(next_id) {
@@ -157,6 +167,7 @@ impl Watches {
         } else if watchers.contains_key(&id) {
             return self.say(stream, refuse(WatchRefusal::DuplicateId));
         }
+        self.key_bytes = key_bytes;
         let cursor = if request.start_revision == 0 { head + 1 } else { request.start_revision };
         let pace = if cursor > head { Pace::Synced } else { Pace::Waiting };
         let progress_notify = request.progress_notify;
@@ -277,6 +288,7 @@ impl Watches {
     fn forget(&mut self, slot: u32) {
         self.leave(slot);
         let watcher = self.watchers.remove(slot);
+        self.key_bytes -= watcher.interest.bytes();
         let stream = self.streams.get_mut(&watcher.stream).expect("its watchers end first");
         stream.watchers.remove(&watcher.id);
         if watcher.progress_notify {
@@ -318,6 +330,7 @@ impl Watches {
         }
         assert_eq!(self.streams.values().map(|stream| stream.watchers.len()).sum::<usize>(), self.watchers.len());
         assert_eq!(behind, self.behind());
+        assert_eq!(self.key_bytes, self.watchers.slots().map(|(_, watcher)| watcher.interest.bytes()).sum::<usize>());
         assert_eq!(self.cursors.len(), self.replaying.len());
         assert!(self.touched.is_empty());
     }

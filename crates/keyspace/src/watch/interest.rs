@@ -26,6 +26,14 @@ impl Interest {
             _ => None,
         }
     }
+
+    /// How long its keys are.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Interest::One(key) | Interest::Span(key, End::Never) => key.len(),
+            Interest::Span(key, End::Before(end)) => key.len() + end.len(),
+        }
+    }
 }
 
 /// Who watches what.

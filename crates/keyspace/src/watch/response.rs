@@ -76,14 +76,17 @@ pub enum WatchRefusal {
     EmptyRange,
     /// The stream has a watcher of that id.
     DuplicateId,
+    /// The keys of all watchers are too long, together.
+    TooManyKeys,
 }
 
 impl WatchRefusal {
-    /// What etcd says (its cancel_reason; server/mvcc/watcher.go).
+    /// What etcd says (its cancel_reason; server/mvcc/watcher.go). It does not bound watchers' keys, and says the last of other things.
     pub fn reason(self) -> &'static str {
         match self {
             WatchRefusal::EmptyRange => "mvcc: watcher range is empty",
             WatchRefusal::DuplicateId => "mvcc: duplicate watch ID provided on the WatchStream",
+            WatchRefusal::TooManyKeys => "etcdserver: too many requests",
         }
     }
 }

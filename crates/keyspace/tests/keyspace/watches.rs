@@ -110,6 +110,7 @@ impl World {
             room_min: 150,
             room_total: 4000,
             page_bytes: 100 << chance.below(6),
+            ..WatchOptions::default()
         };
         World {
             watches: Watches::new(1, options.clone(), chance.draw()),
@@ -503,4 +504,25 @@ fn whoever_watches_is_told_everything_once_and_in_order() {
         compacted += world.compacted;
     }
     assert!(told > 50_000 && compacted > 500 && lagged > 50_000, "the test tests something: {told}, {compacted}, {lagged}");
+}
+
+#[test]
+fn the_keys_of_all_watchers_have_so_much_room_and_give_it_back() {
+    let options = WatchOptions { keys_total: 10, ..WatchOptions::default() };
+    let mut watches = Watches::new(1, options, 1);
+    let (one, other) = (StreamId(1), StreamId(2));
+    for stream in [one, other] {
+        watches.open(Instant::ZERO, stream);
+    }
+    let create = |watches: &mut Watches, stream, key: &str, end: &str| {
+        watches.create(Instant::ZERO, stream, WatchRequest { key: bytes(key), range_end: bytes(end), ..WatchRequest::default() });
+        watches.check();
+        let (_, response) = watches.responses().next().unwrap();
+        response.what == WatchNews::Created
+    };
+    assert!(create(&mut watches, one, "four", ""));
+    assert!(create(&mut watches, other, "aaa", "bbb"));
+    assert!(!create(&mut watches, other, "k", ""), "that is one byte too many");
+    watches.close(one);
+    assert!(create(&mut watches, other, "fore", "") && !create(&mut watches, other, "k", ""));
 }

@@ -77,6 +77,7 @@ fn options() -> WatchOptions {
         room_min: 1_000,
         room_total: 6_000,
         page_bytes: 1_000,
+        ..WatchOptions::default()
     }
 }
 
