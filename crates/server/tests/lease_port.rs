@@ -3,10 +3,13 @@
 mod support;
 
 use bytes::Bytes;
+use etcd::pb::etcdserverpb::alarm_request::AlarmAction;
 use etcd::pb::etcdserverpb::kv_client::KvClient;
 use etcd::pb::etcdserverpb::lease_client::LeaseClient;
+use etcd::pb::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcd::pb::etcdserverpb::{
-    LeaseGrantRequest, LeaseKeepAliveRequest, LeaseKeepAliveResponse, LeaseTimeToLiveRequest, LeaseTimeToLiveResponse, PutRequest,
+    AlarmRequest, AlarmType, LeaseGrantRequest, LeaseKeepAliveRequest, LeaseKeepAliveResponse, LeaseTimeToLiveRequest,
+    LeaseTimeToLiveResponse, PutRequest,
 };
 use etcd::pb::leasepb::{LeaseInternalRequest, LeaseInternalResponse};
 use prost::Message;
@@ -15,7 +18,7 @@ use support::{Client, Cluster};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tonic::codegen::tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Code, Request, Status, Streaming};
 
@@ -156,4 +159,40 @@ async fn peers_are_told_of_leases_in_the_words_of_etcd() {
         let (told, said) = post(&cluster, member, path, &body).await;
         assert_eq!((told, str::from_utf8(&said).unwrap()), (status, words), "{path}");
     }
+}
+
+/// While a member is accused no lease can be revoked, so those that ran out stay.
+#[tokio::test]
+async fn leases_that_ran_out_keep_no_other_from_being_renewed_through_a_follower() {
+    const LATE: i64 = 40;
+    const HEALTHY: i64 = 100;
+    let cluster = Cluster::start(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let client = cluster.client((leader + 1) % 3);
+    for id in 1..=LATE {
+        grant(&client, id, 1).await.unwrap();
+    }
+    grant(&client, HEALTHY, 60).await.unwrap();
+    let alarm = |action: AlarmAction| {
+        let request = AlarmRequest { action: action.into(), member_id: 1, alarm: AlarmType::Corrupt.into() };
+        let mut maintenance = MaintenanceClient::new(client.channel.clone());
+        async move { maintenance.alarm(request).await.unwrap() }
+    };
+    alarm(AlarmAction::Activate).await;
+    // The shortest life that is granted here is two seconds.
+    sleep(Duration::from_secs(4)).await;
+    let mut late = KeepAlive::open(&client, false).await.unwrap();
+    for id in 1..=LATE {
+        late.ask(id);
+    }
+    let mut healthy = KeepAlive::open(&client, false).await.unwrap();
+    for _ in 0..20 {
+        let begin = Instant::now();
+        healthy.ask(HEALTHY);
+        assert_eq!(healthy.next().await.unwrap(), Some((HEALTHY, 60)));
+        assert!(begin.elapsed() < Duration::from_secs(2), "after {:?}", begin.elapsed());
+        sleep(Duration::from_millis(100)).await;
+    }
+    alarm(AlarmAction::Deactivate).await;
+    assert_eq!(late.next().await.unwrap(), Some((1, 0)), "now it is gone");
 }

@@ -20,6 +20,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long to wait before the same is asked again, as in etcd.
 const AGAIN: Duration = Duration::from_millis(50);
+/// The same for a lease that has run out. It may take seconds until it is gone, and nobody else shall wait for that.
+const AGAIN_EXPIRED: Duration = Duration::from_millis(250);
 /// So many questions to the leader are on their way at a time. Each takes a connection of its own.
 const FORWARDED_MAX: usize = 16;
 
@@ -57,6 +59,8 @@ pub(crate) enum Word {
     NoLease,
     /// It lives for so many seconds from now on.
     Renewed(i64),
+    /// It has run out, and is not gone yet.
+    Expired,
     /// It is like this; how long it has left is known.
     Lease(LeaseAnswer),
 }
@@ -100,6 +104,8 @@ impl Lessor {
                 _ = led_by_another(&mut leadership, leader) => continue,
             };
             match answered {
+                // As in etcd, whoever is too late hears of it when the lease is gone and not before.
+                Ok(Word::Expired) => sleep(AGAIN_EXPIRED).await,
                 Ok(word) => return Ok(word),
                 Err(NotHere::NoAnswer(NoAnswer::Stopped)) => return Err(Unknown::Stopped),
                 Err(_) => sleep(AGAIN).await,
@@ -133,27 +139,24 @@ impl Lessor {
     }
 
     async fn renew(&self, id: i64) -> Result<Word, NotHere> {
-        loop {
-            let (position, renewal) = match self.read(Query::LeaseRenew { id }).await? {
-                (_, Err(KeyspaceError::LeaseNotFound)) => return Ok(Word::NoLease),
-                (position, Ok(Answer::LeaseRenewal(renewal))) => (position, renewal),
-                _ => return Err(NotHere::NotLeader),
-            };
-            match renewal {
-                Renewal::Renewed { ttl, checkpointed: false } => return Ok(Word::Renewed(ttl)),
-                Renewal::Renewed { ttl, checkpointed: true } => {
-                    let clear = Command::LeaseCheckpoint(vec![LeaseCheckpoint { id, remaining_ttl: 0 }]);
-                    // If it was applied in another term, another leader's clock may run already, and not from now on.
-                    return match self.door.outcome(What::Write(clear)).await.map_err(NotHere::NoAnswer)? {
-                        Outcome::Applied(applied, _) if applied.epoch == position.epoch => Ok(Word::Renewed(ttl)),
-                        Outcome::Refused(refusal) => Err(NotHere::NoAnswer(NoAnswer::Refused(refusal))),
-                        _ => Err(NotHere::NotLeader),
-                    };
+        let (position, renewal) = match self.read(Query::LeaseRenew { id }).await? {
+            (_, Err(KeyspaceError::LeaseNotFound)) => return Ok(Word::NoLease),
+            (position, Ok(Answer::LeaseRenewal(renewal))) => (position, renewal),
+            _ => return Err(NotHere::NotLeader),
+        };
+        match renewal {
+            Renewal::Renewed { ttl, checkpointed: false } => Ok(Word::Renewed(ttl)),
+            Renewal::Renewed { ttl, checkpointed: true } => {
+                let clear = Command::LeaseCheckpoint(vec![LeaseCheckpoint { id, remaining_ttl: 0 }]);
+                // If it was applied in another term, another leader's clock may run already, and not from now on.
+                match self.door.outcome(What::Write(clear)).await.map_err(NotHere::NoAnswer)? {
+                    Outcome::Applied(applied, _) if applied.epoch == position.epoch => Ok(Word::Renewed(ttl)),
+                    Outcome::Refused(refusal) => Err(NotHere::NoAnswer(NoAnswer::Refused(refusal))),
+                    _ => Err(NotHere::NotLeader),
                 }
-                // As in etcd, whoever is too late hears of it when the lease is gone and not before.
-                Renewal::Expired => sleep(AGAIN).await,
-                Renewal::NotLeader => return Err(NotHere::NotLeader),
             }
+            Renewal::Expired => Ok(Word::Expired),
+            Renewal::NotLeader => Err(NotHere::NotLeader),
         }
     }
 

@@ -19,26 +19,25 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::debug;
 
-/// How long the asker is kept waiting: longer than Go's second, because that a lease is over is waited for.
+/// How long the asker is kept waiting while this member finds out whether it still leads.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer that is read: a lease's keys are in it, which may be a million short ones.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Asks the member at `url`; `None` if it does not say.
 pub(crate) async fn ask(shared: &Shared, url: &Url, question: Question) -> Option<Word> {
-    let word = match question {
+    match question {
         Question::Renew { id } => {
             let asked = pb::LeaseKeepAliveRequest { id };
-            let answer = post::<pb::LeaseKeepAliveResponse>(shared, url, LEASES, asked.encode_to_vec()).await?;
-            answer.map(|answer| (answer.id == id).then_some(Word::Renewed(answer.ttl)))
+            let renewed = |answer: pb::LeaseKeepAliveResponse| (answer.id == id).then_some(Word::Renewed(answer.ttl));
+            post(shared, url, LEASES, asked.encode_to_vec(), renewed).await
         }
         Question::Look { id, keys } => {
             let asked = LeaseInternalRequest { lease_time_to_live_request: Some(pb::LeaseTimeToLiveRequest { id, keys }) };
-            let answer = post::<LeaseInternalResponse>(shared, url, LEASES_INTERNAL, asked.encode_to_vec()).await?;
-            answer.map(|answer| answer.lease_time_to_live_response.filter(|answer| answer.id == id).map(lease))
+            let looked = |answer: LeaseInternalResponse| answer.lease_time_to_live_response.filter(|a| a.id == id).map(lease);
+            post(shared, url, LEASES_INTERNAL, asked.encode_to_vec(), looked).await
         }
-    };
-    word.unwrap_or(Some(Word::NoLease))
+    }
 }
 
 fn lease(answer: pb::LeaseTimeToLiveResponse) -> Word {
@@ -46,8 +45,14 @@ fn lease(answer: pb::LeaseTimeToLiveResponse) -> Word {
     Word::Lease(LeaseAnswer { id, granted_ttl, remaining_ttl: 0, left: Some(ttl), keys })
 }
 
-/// The answer; `Some(None)` for "not found", `None` for none.
-async fn post<A: Message + Default>(shared: &Shared, url: &Url, path: &str, body: Vec<u8>) -> Option<Option<A>> {
+/// The word that an answer or a refusal stands for, if there is one.
+async fn post<A: Message + Default>(
+    shared: &Shared,
+    url: &Url,
+    path: &str,
+    body: Vec<u8>,
+    word: impl FnOnce(A) -> Option<Word>,
+) -> Option<Word> {
     let answered = async {
         let mut request = request(Method::POST, url, path, full(body.into()))?;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
@@ -61,8 +66,10 @@ async fn post<A: Message + Default>(shared: &Shared, url: &Url, path: &str, body
         }
     };
     match head.status() {
-        StatusCode::OK => A::decode(body).ok().map(Some),
-        StatusCode::NOT_FOUND => Some(None),
+        StatusCode::OK => A::decode(body).ok().and_then(word),
+        StatusCode::NOT_FOUND => Some(Word::NoLease),
+        // Go's leaders say so, too, after a second.
+        StatusCode::REQUEST_TIMEOUT => Some(Word::Expired),
         status => {
             debug!(%url, path, %status, text = %String::from_utf8_lossy(&body).trim_end(), "the leader said nothing about a lease");
             None
@@ -84,6 +91,8 @@ pub(super) async fn renewed(body: Bytes, lessor: &Lessor) -> Said {
     let pb::LeaseKeepAliveRequest { id } = Message::decode(body).map_err(|_| UNREADABLE)?;
     match in_time(lessor, Question::Renew { id }, StatusCode::BAD_REQUEST).await? {
         Word::Renewed(ttl) => Ok(pb::LeaseKeepAliveResponse { header: None, id, ttl }.encode_to_vec().into()),
+        // Go's members ask again upon this; an answer that waited for the end would keep others from asking.
+        Word::Expired => Err(TIMED_OUT),
         _ => Err(NOT_FOUND),
     }
 }
