@@ -2,8 +2,9 @@
 
 mod support;
 
-use etcd::pb::etcdserverpb::HashKvRequest;
+use etcd::pb::etcdserverpb::alarm_request::AlarmAction;
 use etcd::pb::etcdserverpb::maintenance_client::MaintenanceClient;
+use etcd::pb::etcdserverpb::{AlarmRequest, AlarmType, HashKvRequest};
 use std::time::{Duration, Instant};
 use support::{Client, Cluster};
 use tokio::sync::watch;
@@ -211,4 +212,24 @@ async fn a_port_that_is_taken_is_named() {
     let error = server::etcd::Member::start(other.configs[0].clone()).await.expect_err("it must not start");
     let wanted = format!("cannot listen on http://{}: ", cluster.address(0));
     assert!(error.to_string().starts_with(&wanted), "{error}");
+}
+
+/// In etcd whatever lifts NOSPACE lifts what CORRUPT forbids, and there it is always somebody who decides to.
+#[tokio::test]
+async fn that_there_is_room_again_does_not_end_what_an_accusation_forbids() {
+    let cluster = Cluster::start(1, |config| config.quota_backend_bytes = Some(1 << 20)).await;
+    let client = cluster.client(0);
+    let me = client.put("a", "1").await.unwrap().header.unwrap().member_id;
+    let change = async |action: AlarmAction, member_id, alarm: AlarmType| {
+        let request = AlarmRequest { action: action.into(), member_id, alarm: alarm.into() };
+        MaintenanceClient::new(client.channel.clone()).alarm(request).await.unwrap();
+    };
+    change(AlarmAction::Activate, me, AlarmType::Nospace).await;
+    change(AlarmAction::Activate, 1, AlarmType::Corrupt).await;
+    // The member looks at its alarm every second.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let refused = client.put("a", "2").await.unwrap_err();
+    assert_eq!(refused.message(), "etcdserver: corrupt cluster");
+    change(AlarmAction::Deactivate, 1, AlarmType::Corrupt).await;
+    client.put("a", "3").await.unwrap();
 }

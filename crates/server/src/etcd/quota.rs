@@ -16,8 +16,8 @@ use tracing::{info, warn};
 pub(crate) const LEASE_BYTES: u64 = 64;
 /// What a key counts beside its own bytes (etcd: kvOverhead).
 const KEY_BYTES: u64 = 256;
-/// The alarm is cleared when less than this part of the quota is used, so that it does not go up and down with every put.
-const ROOMY_PERCENT: u64 = 90;
+/// The alarm is cleared when more than this part of the quota is free, so that it does not go up and down with every put.
+const ROOMY_PART: u64 = 10;
 /// How often a member looks whether its alarm is still right.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Quota {
     most: Option<u64>,
     held: AtomicU64,
-    /// The alarm of this member is raised, or about to be.
+    /// The alarm of this member is raised, or about to be, or must not be touched.
     raised: AtomicBool,
 }
 
@@ -50,7 +50,7 @@ impl Quota {
     fn wanted(&self, raised: bool) -> Option<AlarmAction> {
         let most = self.most?;
         if raised {
-            (self.held() < most / 100 * ROOMY_PERCENT).then_some(AlarmAction::Deactivate)
+            (self.held() < most - most / ROOMY_PART).then_some(AlarmAction::Deactivate)
         } else {
             (self.held() >= most).then_some(AlarmAction::Activate)
         }
@@ -104,7 +104,12 @@ pub(crate) async fn keep_alarm(door: Door, quota: Arc<Quota>, me: NodeId) {
         tokio::time::sleep(LOOK).await;
         let Some(status) = door.machine_status().await else { return };
         let raised = status.alarms.contains(&Alarm { alarm: AlarmKind::NoSpace, member: me.0 });
-        quota.raised.store(raised, Ordering::Relaxed);
+        // Whatever changes this alarm lifts what CORRUPT forbids, as in etcd (keyspace's `Alarms::apply`). That is for people to do.
+        let corrupt = status.alarms.iter().any(|alarm| alarm.alarm == AlarmKind::Corrupt);
+        quota.raised.store(raised || corrupt, Ordering::Relaxed);
+        if corrupt {
+            continue;
+        }
         match quota.wanted(raised) {
             Some(AlarmAction::Activate) => raise(&door, &quota, me).await,
             Some(action) => {
@@ -133,6 +138,9 @@ mod tests {
             quota.note(held);
             assert_eq!((quota.wanted(false), quota.wanted(true)), (when_down, when_up), "{held} of 1000");
         }
+        let tiny = Quota::new(Some(5));
+        tiny.note(4);
+        assert_eq!(tiny.wanted(true), Some(AlarmAction::Deactivate));
         quota.note(900);
         assert!(quota.affords(99) && !quota.affords(100));
         quota.note(2000);
