@@ -32,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 const HELD: Duration = Duration::from_millis(50);
 /// So many keys or rows are looked at between two looks at the clock.
 const STEP: usize = 64;
+/// So many steps are taken for each flush even while the disk does not keep up: it may not keep up for hours.
+const SHARE: u32 = 256;
 /// More checksums than this do not wait in a row.
 const HASHES_MAX: usize = 64;
 
@@ -48,6 +50,8 @@ pub(crate) struct Sweeper {
     swept: Vec<(u64, oneshot::Sender<Outcome>)>,
     /// How many flushes have become durable.
     flushes: u64,
+    /// Steps that may be taken although the disk does not keep up.
+    share: u32,
     /// Who waits for a checksum; the first is being taken.
     hashes: VecDeque<Wanted>,
     /// Checksums that were taken, until it is known that they were taken of what was written.
@@ -82,6 +86,7 @@ impl Sweeper {
             physical: Vec::new(),
             swept: Vec::new(),
             flushes: 0,
+            share: 0,
             hashes: VecDeque::new(),
             taken: Vec::new(),
             metrics,
@@ -150,6 +155,7 @@ impl Sweeper {
     /// A flush is durable.
     pub(crate) fn on_flushed(&mut self) {
         self.flushes += 1;
+        self.share = SHARE;
     }
 
     /// Whether somebody waits for a flush.
@@ -176,7 +182,9 @@ impl Sweeper {
 
     /// Does a little of each; false if nothing can be done now.
     fn step<V: Values>(&mut self, machine: &mut Keyspace<V>, room: bool) -> bool {
-        let swept = room && !machine.is_sweep_held() && machine.sweep(STEP);
+        let may = room || self.share > 0;
+        let swept = may && !machine.is_sweep_held() && machine.sweep(STEP);
+        self.share = self.share.saturating_sub((swept && !room).into());
         self.hash_on(machine) || swept
     }
 
@@ -249,18 +257,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_swept_up_while_the_disk_does_not_keep_up() {
+    async fn little_is_swept_up_while_the_disk_does_not_keep_up() {
         let mut machine: Keyspace<MemoryValues> = Keyspace::new();
-        let put = Command::Put(PutRequest { key: Bytes::from_static(b"key"), ..PutRequest::default() });
-        let compact = Command::Compact(CompactRequest { revision: 3, physical: false });
-        for (index, command) in (1..).zip([put.clone(), put, compact]) {
+        let puts = (0..1000).map(|number: u32| {
+            let key = Bytes::copy_from_slice(&(number / 2).to_be_bytes());
+            Command::Put(PutRequest { key, ..PutRequest::default() })
+        });
+        let compact = Command::Compact(CompactRequest { revision: 1001, physical: false });
+        for (index, command) in (1..).zip(puts.chain([compact])) {
             machine.apply(Position::new(1, index), command, &mut Vec::new()).unwrap();
         }
+        let mut turn = |sweeper: &mut Sweeper, room| {
+            sweeper.pausing = false;
+            sweeper.turn(&mut machine, false, room);
+            assert!(sweeper.pausing || !machine.sweep(0), "it looks again after a while");
+            machine.sweep(0)
+        };
         let mut sweeper = Sweeper::new(Arc::new(Metrics::new(NodeId(1))));
-        sweeper.turn(&mut machine, false, false);
-        assert!(machine.sweep(0) && sweeper.pausing, "it looks again after a while");
-        sweeper.pausing = false;
-        sweeper.turn(&mut machine, false, true);
-        assert!(!machine.sweep(0));
+        assert!(turn(&mut sweeper, false), "nothing before a flush");
+        sweeper.on_flushed();
+        sweeper.share = 1;
+        assert!(turn(&mut sweeper, false) && sweeper.share == 0, "its share after a flush");
+        assert!(turn(&mut sweeper, false), "and no more");
+        assert!(!turn(&mut sweeper, true));
     }
 }
