@@ -60,8 +60,10 @@ impl Election for ElectionService {
         if before.is_some_and(|before| before.value != value) {
             self.say(&key, rev, lease, value).await?;
         }
-        contest.wait_for_older(rev).await?;
+        let waited = contest.wait_for_older(rev).await;
+        // Only who goes away gives the key back: it may be that of a leader who campaigns again (Campaign in Go's concurrency).
         place.keep();
+        waited?;
         let leader = Some(pb::LeaderKey { name, key, rev, lease });
         Ok(Response::new(pb::CampaignResponse { header: self.header(txn.revision), leader }))
     }
