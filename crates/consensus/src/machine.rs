@@ -53,6 +53,22 @@ pub trait StateMachine: Sized {
         self.read(query)
     }
 
+    /// Whether a query waits behind others when many are to be answered at once. To be denied only of what is answered at once and
+    /// shortly, and loses its meaning when answered late.
+    fn takes_turns(_query: &Self::Query) -> bool {
+        true
+    }
+
+    /// About how many bytes a query holds while it waits, beside a few for its own account.
+    fn query_bytes(_query: &Self::Query) -> usize {
+        0
+    }
+
+    /// About how much work an answer was, in bytes: those that it holds, or more if it took more to find them.
+    fn response_weight(_response: &Self::Response) -> usize {
+        0
+    }
+
     /// This member began to lead and has applied everything of earlier epochs: timers that only a leader runs start anew.
     fn lead(&mut self, now: Instant);
 

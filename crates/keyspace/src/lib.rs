@@ -47,6 +47,7 @@ mod values;
 pub mod varint;
 mod view;
 mod watch;
+mod weight;
 mod write;
 
 pub use answer::{
@@ -405,6 +406,18 @@ impl<V: Values> StateMachine for Keyspace<V> {
         let Query::LeaseRenew { id } = query else { return self.read(query) };
         let terms = self.leases.get(id).ok_or(KeyspaceError::LeaseNotFound)?;
         Ok(Answer::LeaseRenewal(self.expiry.renew(id, terms, self.applied.index)))
+    }
+
+    fn takes_turns(query: &Query) -> bool {
+        weight::takes_turns(query)
+    }
+
+    fn query_bytes(query: &Query) -> usize {
+        weight::of_query(query)
+    }
+
+    fn response_weight(response: &Response) -> usize {
+        weight::of_response(response)
     }
 
     fn lead(&mut self, now: Instant) {

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use consensus::{Consensus, Entry, Input, Role, StateMachine};
 
-/// After this many bytes of entries in one event the replica lets the driver look at its other work first.
+/// After this many bytes of entries, and of answers to them, in one event the replica lets the driver look at its other work first.
 const APPLY_BYTES_PER_EVENT: usize = 4 << 20;
 
 impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
@@ -45,6 +45,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             Some(command) => {
                 let mut events = Vec::new();
                 let response = self.machine.apply(position, command, &mut events);
+                self.applied_this_event += M::response_weight(&response);
                 if !events.is_empty() {
                     effects.push(Effect::Happened { position, events });
                 }

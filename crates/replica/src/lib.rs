@@ -201,9 +201,14 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         if self.stopped {
             return;
         }
+        // What a driver has gathered happens at one instant and is one turn, however many events it is.
+        if now > self.now || matches!(event, Event::Timeout) {
+            self.reads.begin_turn();
+        }
         (self.now, self.wall) = (now, wall);
         self.machine.tell_time(now, wall);
         self.applied_this_event = 0;
+        self.answer_ready(effects);
         match event {
             Event::Timeout => self.step(Input::Timeout),
             Event::Receive { from, message } => self.step(Input::Receive { from, message }),
@@ -224,7 +229,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             }
             Event::Requests(requests) => self.on_requests(requests, effects),
             Event::Queries(queries) => self.on_queries(queries, effects),
-            Event::LocalQuery(token, query) => self.answer_query(token, query, effects),
+            Event::LocalQuery(token, query) => self.on_local_query(token, query, effects),
             Event::Persisted(ticket) => self.step(Input::Persisted { ticket }),
             Event::Fetched { reader, entries } => self.step(Input::Fetched { reader, entries }),
             Event::SnapshotChunkWritten => self.continue_snapshot(effects),
@@ -260,6 +265,12 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         let transfer = self.transfer.as_ref().map_or(Instant::NEVER, |transfer| transfer.deadline);
         let clients = self.waiting.deadline().min(self.unsent.deadline()).min(self.reads.deadline()).min(transfer);
         self.consensus.deadline().min(self.due_deadline()).min(clients)
+    }
+
+    /// Whether queries that take turns ([`StateMachine::takes_turns`]) are to be refused for now, when it is theirs: the driver holds
+    /// as much of answers as it can, and nobody takes them.
+    pub fn shed_queries(&mut self, shedding: bool) {
+        self.reads.shed(shedding);
     }
 
     /// What this member knows about itself.
@@ -329,7 +340,7 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
             Output::Apply { entries } => self.on_apply(entries, effects),
             Output::ReadReady { id } => self.on_read_ready(id, effects),
             Output::Drop { what, reason } => match what {
-                Dropped::Read(id) => self.refuse_read(id, reason, effects),
+                Dropped::Read(id) => self.on_read_dropped(id, reason, effects),
                 Dropped::Transfer => self.end_transfer(transfer::refusal(reason), effects),
                 Dropped::Note => self.refuse_last_forwarded(effects),
                 Dropped::Snapshot => effects.push(Effect::DiscardSnapshot),

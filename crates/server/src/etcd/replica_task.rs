@@ -88,7 +88,18 @@ pub(crate) struct ReplicaTask<D: Disk> {
 
 struct Waiting {
     answer: oneshot::Sender<Outcome>,
-    read: bool,
+    way: Way,
+}
+
+/// Who has to agree to an answer, as far as failures are counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The log takes it.
+    Log,
+    /// The quorum confirms it.
+    Quorum,
+    /// Nobody else is asked.
+    Here,
 }
 
 /// What was gathered in one go.
@@ -143,6 +154,10 @@ impl<D: Disk> ReplicaTask<D> {
             if let Err(stop) = self.take(&mut batch) {
                 error!(%stop, "stopping");
                 return stop;
+            }
+            if self.replica.deadline() == Instant::ZERO {
+                // It goes on at once, but connections take what they were answered first, and bring what peers sent.
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -321,17 +336,17 @@ impl<D: Disk> ReplicaTask<D> {
         for Ask { what, answer } in asks.drain(..) {
             match what {
                 What::Write(_) if refusing => {
-                    let token = self.wait(answer, false);
+                    let token = self.wait(answer, Way::Log);
                     self.answer(token, Answer::Refused(Refusal::TooManyRequests));
                 }
-                What::Write(command) => writes.push((self.wait(answer, false), command)),
-                What::Read(query) => reads.push((self.wait(answer, true), query)),
+                What::Write(command) => writes.push((self.wait(answer, Way::Log), command)),
+                What::Read(query) => reads.push((self.wait(answer, Way::Quorum), query)),
                 What::ReadHere(query) => {
-                    let token = self.wait(answer, false);
+                    let token = self.wait(answer, Way::Here);
                     self.handle(Event::LocalQuery(token, query));
                 }
                 What::Transfer(to) => {
-                    let token = self.wait(answer, false);
+                    let token = self.wait(answer, Way::Log);
                     self.handle(Event::TransferLeadership { token, to });
                 }
                 What::Settle => self.settling.push((self.replica.machine().applied().index, answer)),
@@ -348,10 +363,10 @@ impl<D: Disk> ReplicaTask<D> {
         }
     }
 
-    fn wait(&mut self, answer: oneshot::Sender<Outcome>, read: bool) -> Token {
+    fn wait(&mut self, answer: oneshot::Sender<Outcome>, way: Way) -> Token {
         self.next_token += 1;
         let token = Token(self.next_token);
-        self.waiting.insert(token, Waiting { answer, read });
+        self.waiting.insert(token, Waiting { answer, way });
         token
     }
 
@@ -410,7 +425,11 @@ impl<D: Disk> ReplicaTask<D> {
         let Some(waiting) = self.waiting.remove(&token) else { return };
         if matches!(answer, Answer::Refused(_)) {
             let slow = matches!(answer, Answer::Refused(Refusal::TimedOut | Refusal::ConnectionLost));
-            if waiting.read { self.outputs.metrics.read_failed(slow) } else { self.outputs.metrics.proposal_failed() }
+            match waiting.way {
+                Way::Log => self.outputs.metrics.proposal_failed(),
+                Way::Quorum => self.outputs.metrics.read_failed(slow),
+                Way::Here => {}
+            }
         }
         // A client that has gone away needs no answer.
         let _ = waiting.answer.send(answer);
