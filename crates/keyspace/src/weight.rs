@@ -49,10 +49,11 @@ pub(crate) fn of_query(query: &Query) -> usize {
 }
 
 /// See [`consensus::StateMachine::takes_turns`]. A sign of life for a lease counts from when it is heard, and it must not be heard
-/// late because others read much.
+/// late because others read much. Whether a key is there at all is how a member's health is asked for.
 pub(crate) fn takes_turns(query: &Query) -> bool {
     match query {
-        Query::Range(_) | Query::Txn(_) | Query::Lease { keys: true, .. } | Query::Leases | Query::HashKv { .. } => true,
+        Query::Range(range) => !(range.keys_only && range.range_end.is_empty()),
+        Query::Txn(_) | Query::Lease { keys: true, .. } | Query::Leases | Query::HashKv { .. } => true,
         Query::Lease { keys: false, .. }
         | Query::LeaseRenew { .. }
         | Query::LeaseTally

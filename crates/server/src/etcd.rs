@@ -23,6 +23,7 @@ mod quota;
 mod replica_task;
 mod status;
 mod sweeper;
+mod unsent;
 mod view;
 mod watch;
 

@@ -120,6 +120,84 @@ async fn a_member_without_a_leader_says_so_where_it_is_asked_to() {
     assert_eq!(get(&cluster, "/livez").await, (200, "ok\n".to_owned()));
 }
 
+/// What a counter shows.
+async fn counted(cluster: &Cluster, metric: &str) -> u64 {
+    let (_, metrics) = get(cluster, "/metrics").await;
+    let value = metrics.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or_else(|| panic!("{metric} is missing in\n{metrics}"))
+}
+
+#[tokio::test]
+async fn large_reads_that_wait_for_a_leader_keep_nobody_from_reading_here() {
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    cluster.kill(1).await;
+    cluster.kill(2).await;
+    while cluster.client(0).status().await.unwrap().leader != 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let kv = KvClient::new(cluster.client(0).channel);
+    let everything = RangeRequest { key: "\0".into(), range_end: "\0".into(), ..RangeRequest::default() };
+    let before = counted(&cluster, "etcd_mvcc_range_total").await;
+    let waiting: Vec<_> = (0..40)
+        .map(|_| {
+            let (mut kv, everything) = (kv.clone(), everything.clone());
+            tokio::spawn(async move { kv.range(everything).await })
+        })
+        .collect();
+    while counted(&cluster, "etcd_mvcc_range_total").await < before + 40 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let here = RangeRequest { serializable: true, ..everything };
+    let answer = kv.clone().range(here).await.unwrap().into_inner();
+    assert_eq!(answer.count, 0);
+    assert!(waiting.iter().all(|read| !read.is_finished()), "they wait for their quorum still");
+    for read in waiting {
+        read.abort();
+    }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_has_taken_count_before_more_are_made() {
+    const KEYS: usize = 8;
+    let cluster = Cluster::start(1, |config| config.unsent_bytes_max = 4 << 20).await;
+    let client = cluster.client(0);
+    for key in 0..KEYS {
+        client.put(&format!("large/{key}"), &"x".repeat(1 << 20)).await.unwrap();
+    }
+    client.put("small", "x").await.unwrap();
+    // Few keys are asked for, and nobody knows how large they are. All ask at once, here and of the quorum.
+    let kv = KvClient::new(client.channel.clone()).max_decoding_message_size(usize::MAX);
+    for serializable in [false, true] {
+        let few = RangeRequest {
+            key: "large/".into(),
+            range_end: "large0".into(),
+            limit: 1000,
+            serializable,
+            ..RangeRequest::default()
+        };
+        let asked: Vec<_> = (0..64)
+            .map(|_| {
+                let (mut kv, few) = (kv.clone(), few.clone());
+                tokio::spawn(async move { kv.range(few).await })
+            })
+            .collect();
+        let mut refused = 0;
+        for read in asked {
+            match read.await.unwrap() {
+                Ok(answer) => assert_eq!(answer.into_inner().kvs.len(), KEYS),
+                Err(status) => {
+                    assert_eq!(status.message(), "etcdserver: too many requests");
+                    refused += 1;
+                }
+            }
+        }
+        assert!((1..64).contains(&refused), "{refused} of 64 were refused");
+        // They were taken, and there is room again.
+        assert_eq!(kv.clone().range(few).await.unwrap().into_inner().kvs.len(), KEYS);
+    }
+    assert_eq!(client.get("small").await.unwrap().count, 1);
+}
+
 #[tokio::test]
 async fn plain_http_answers_on_the_same_port() {
     let cluster = Cluster::start(1, |_| {}).await;

@@ -1,6 +1,7 @@
 //! What a member is told before it starts.
 
 use super::compactor::Retention;
+use super::unsent::UNSENT_BYTES_MAX;
 use etcd::bootstrap::MemberSpec;
 use etcd::url::Url;
 use std::path::PathBuf;
@@ -67,6 +68,8 @@ pub struct Config {
     pub extensive_metrics: bool,
     /// How often idle watches that ask for it are told how far they have come.
     pub watch_progress_notify_interval: Duration,
+    /// With so many bytes of answers that clients have not taken yet, no more large ones are made; with twice as many, none.
+    pub unsent_bytes_max: usize,
     /// Use a disk that forgets what was not synced when the process ends. For tests only; the binary sets it from
     /// `QUORATE_TEST_DISK=lossy`.
     pub lossy_disk: bool,
@@ -116,6 +119,7 @@ impl Config {
             compact_hash_check_time: Duration::from_secs(60),
             extensive_metrics: false,
             watch_progress_notify_interval: Duration::from_secs(10 * 60),
+            unsent_bytes_max: UNSENT_BYTES_MAX,
             lossy_disk: false,
         }
     }

@@ -3,6 +3,7 @@
 //! The queue has no bound of its own: the replica empties it, a batch each time that it runs, on the same thread as the connections
 //! that fill it, and refuses what is over its own bounds.
 
+use super::unsent::Held;
 use super::view::{MembershipView, Soon};
 use consensus::{NodeId, Position};
 use keyspace::{Answer, Command, HashKv, KeyspaceError, MembersAnswer, Query, Response};
@@ -22,6 +23,8 @@ pub(crate) fn done(applied: Position) -> Outcome {
 pub(crate) struct Ask {
     pub(crate) what: What,
     pub(crate) answer: oneshot::Sender<Outcome>,
+    /// Where it is counted what the answer takes.
+    pub(crate) held: Held,
 }
 
 /// A request.
@@ -67,8 +70,14 @@ impl Door {
 
     /// Asks, and waits for the answer of the machine. The replica sees to it that one comes in time.
     pub(crate) async fn ask(&self, what: What) -> Result<Response, NoAnswer> {
-        match self.outcome(what).await? {
-            Outcome::Applied(_, response) | Outcome::Read(_, response) => Ok(response),
+        self.ask_for_much(what).await.map(|(response, _)| response)
+    }
+
+    /// The same; the answer counts for as long as what comes with it is held.
+    pub(crate) async fn ask_for_much(&self, what: What) -> Result<(Response, Held), NoAnswer> {
+        let held = Held::default();
+        match self.held_outcome(what, held.clone()).await? {
+            Outcome::Applied(_, response) | Outcome::Read(_, response) => Ok((response, held)),
             Outcome::Refused(refusal) => Err(NoAnswer::Refused(refusal)),
             Outcome::Transferred => Err(NoAnswer::Stopped),
         }
@@ -118,8 +127,12 @@ impl Door {
 
     /// Asks, and waits for what comes of it.
     pub(crate) async fn outcome(&self, what: What) -> Result<Outcome, NoAnswer> {
+        self.held_outcome(what, Held::default()).await
+    }
+
+    async fn held_outcome(&self, what: What, held: Held) -> Result<Outcome, NoAnswer> {
         let (answer, answered) = oneshot::channel();
-        self.asks.send(Ask { what, answer }).map_err(|_| NoAnswer::Stopped)?;
+        self.asks.send(Ask { what, answer, held }).map_err(|_| NoAnswer::Stopped)?;
         answered.await.map_err(|_| NoAnswer::Stopped)
     }
 }

@@ -26,6 +26,7 @@ use super::peer::{PeerPort, Shared, Transport};
 use super::quota::{self, Quota};
 use super::replica_task::{Inputs, Outputs, ReplicaTask};
 use super::status::Board;
+use super::unsent::Unsent;
 use super::watch::{Desk, WatchAsk, WatchDoor};
 use consensus::{NodeId, Role};
 use etcd::url::Url;
@@ -298,6 +299,7 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
     if let Some(bytes) = config.quota_backend_bytes {
         metrics.quota(bytes);
     }
+    let unsent = Unsent::new(config.unsent_bytes_max);
     let inside = Inside {
         door: door.clone(),
         watches: watches.clone(),
@@ -305,6 +307,7 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
         lessor,
         metrics: metrics.clone(),
         quota: quota.clone(),
+        unsent: unsent.clone(),
     };
     let client_port = ClientPort::new(config.clone(), me, cluster_id, inside);
     listeners.open(peer_port, client_port);
@@ -324,6 +327,7 @@ fn connect<D: Disk>(config: &Arc<Config>, parts: Parts<D>, listeners: Listeners)
         board: board.clone(),
         metrics,
         quota: quota.clone(),
+        unsent,
     };
     let task = ReplicaTask::new(replica, clock, desk, Inputs { peers, disk, asks }, outputs, config.snapshot_count);
     let threads = vec![log.handle, data.handle];

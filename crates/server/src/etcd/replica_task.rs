@@ -16,6 +16,7 @@ use super::peer::snapshot::{self, Turn};
 use super::quota::Quota;
 use super::status::Board;
 use super::sweeper::{Sweeper, Wish};
+use super::unsent::{Held, Unsent};
 use super::watch::Desk;
 use consensus::{Instant, Link, NodeId, Snapshot, StateMachine, Wall};
 use replica::{Answer, Refusal, Token};
@@ -59,6 +60,7 @@ pub(crate) struct Outputs<D: Disk> {
     pub(crate) board: Board,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) quota: Arc<Quota>,
+    pub(crate) unsent: Unsent,
 }
 
 /// The task.
@@ -88,6 +90,7 @@ pub(crate) struct ReplicaTask<D: Disk> {
 
 struct Waiting {
     answer: oneshot::Sender<Outcome>,
+    held: Held,
     way: Way,
 }
 
@@ -197,6 +200,7 @@ impl<D: Disk> ReplicaTask<D> {
         (self.now, self.wall) = (self.clock.now(), wall());
         let applied = self.replica.status().applied;
         let asked = !batch.asks.is_empty();
+        self.replica.shed_queries(self.outputs.unsent.is_full());
         // What the disk says first: it releases what was withheld. What peers say before what clients want: it may decide where
         // that goes.
         for event in batch.disk.drain(..) {
@@ -333,20 +337,20 @@ impl<D: Disk> ReplicaTask<D> {
     fn on_asks(&mut self, asks: &mut Vec<Ask>) {
         let (mut writes, mut reads) = (Vec::new(), Vec::new());
         let refusing = is_refusing(self.replica.machine());
-        for Ask { what, answer } in asks.drain(..) {
+        for Ask { what, answer, held } in asks.drain(..) {
             match what {
                 What::Write(_) if refusing => {
-                    let token = self.wait(answer, Way::Log);
+                    let token = self.wait(answer, held, Way::Log);
                     self.answer(token, Answer::Refused(Refusal::TooManyRequests));
                 }
-                What::Write(command) => writes.push((self.wait(answer, Way::Log), command)),
-                What::Read(query) => reads.push((self.wait(answer, Way::Quorum), query)),
+                What::Write(command) => writes.push((self.wait(answer, held, Way::Log), command)),
+                What::Read(query) => reads.push((self.wait(answer, held, Way::Quorum), query)),
                 What::ReadHere(query) => {
-                    let token = self.wait(answer, Way::Here);
+                    let token = self.wait(answer, held, Way::Here);
                     self.handle(Event::LocalQuery(token, query));
                 }
                 What::Transfer(to) => {
-                    let token = self.wait(answer, Way::Log);
+                    let token = self.wait(answer, held, Way::Log);
                     self.handle(Event::TransferLeadership { token, to });
                 }
                 What::Settle => self.settling.push((self.replica.machine().applied().index, answer)),
@@ -363,10 +367,10 @@ impl<D: Disk> ReplicaTask<D> {
         }
     }
 
-    fn wait(&mut self, answer: oneshot::Sender<Outcome>, way: Way) -> Token {
+    fn wait(&mut self, answer: oneshot::Sender<Outcome>, held: Held, way: Way) -> Token {
         self.next_token += 1;
         let token = Token(self.next_token);
-        self.waiting.insert(token, Waiting { answer, way });
+        self.waiting.insert(token, Waiting { answer, held, way });
         token
     }
 
@@ -430,6 +434,10 @@ impl<D: Disk> ReplicaTask<D> {
                 Way::Quorum => self.outputs.metrics.read_failed(slow),
                 Way::Here => {}
             }
+        }
+        // It counts before the next ones are made.
+        if let Answer::Applied(_, Ok(answer)) | Answer::Read(_, Ok(answer)) = &answer {
+            waiting.held.count(&self.outputs.unsent, answer.bytes());
         }
         // A client that has gone away needs no answer.
         let _ = waiting.answer.send(answer);

@@ -6,8 +6,9 @@ use super::super::lessor::Lessor;
 use super::super::metrics::Metrics;
 use super::super::quota::{self, Quota};
 use super::super::status::Board;
+use super::super::unsent::{Held, Unsent};
 use super::super::watch::WatchDoor;
-use super::metered::Meter;
+use super::metered::{Meter, Turn};
 use consensus::{NodeId, Role};
 use etcd::error::{ClientError, Known};
 use etcd::kv::Header;
@@ -39,6 +40,7 @@ pub(crate) struct Inside {
     pub(crate) lessor: Lessor,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) quota: Arc<Quota>,
+    pub(crate) unsent: Unsent,
 }
 
 /// What a request asks for, as far as that decides who may answer it.
@@ -52,8 +54,8 @@ pub(super) enum Need {
 
 impl ClientPort {
     pub(crate) fn new(config: Arc<Config>, me: NodeId, cluster: u64, inside: Inside) -> ClientPort {
-        let Inside { door, watches, board, lessor, metrics, quota } = inside;
-        ClientPort { config, me, cluster, door, watches, board, lessor, metrics, meter: Meter::default(), quota }
+        let Inside { door, watches, board, lessor, metrics, quota, unsent } = inside;
+        ClientPort { config, me, cluster, door, watches, board, lessor, metrics, meter: Meter::new(unsent), quota }
     }
 
     /// Whether there is room for so many bytes more; if not, the alarm is raised, too (etcd: quotaAlarmer).
@@ -97,12 +99,36 @@ impl ClientPort {
 
     /// Asks the replica.
     pub(super) async fn ask(&self, what: What) -> Result<Answer, Status> {
-        let read = matches!(what, What::Read(_));
-        match self.door.ask(what).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(refused(error)),
+        self.ask_for_much(what).await.map(|(answer, _)| answer)
+    }
+
+    /// The same; the answer counts for as long as what comes with it is held.
+    pub(super) async fn ask_for_much(&self, what: What) -> Result<(Answer, Held), Status> {
+        let read = matches!(what, What::Read(_) | What::ReadHere(_));
+        match self.door.ask_for_much(what).await {
+            Ok((Ok(answer), held)) => Ok((answer, held)),
+            Ok((Err(error), _)) => Err(refused(error)),
             Err(why) => Err(no_answer(why, read)),
         }
+    }
+
+    /// The same as `read`; the answer counts for as long as what comes with it is held.
+    pub(super) async fn read_much(&self, query: Query, here: bool) -> Result<(Answer, Held), Status> {
+        self.ask_for_much(if here { What::ReadHere(query) } else { What::Read(query) }).await
+    }
+
+    /// Waits for the turn to make an answer: a large one in the state here, which a quorum has confirmed unless any state will do.
+    /// The quorum comes first, since it may be long in coming, and whoever has the turn keeps others waiting.
+    pub(super) async fn turn(&self, large: bool, here: bool) -> Result<Turn, Status> {
+        if large && !here {
+            self.confirm().await?;
+        }
+        self.meter.turn(large).await
+    }
+
+    /// Returns once a quorum has confirmed what is applied here: whatever is read here from now on is no older than the call.
+    async fn confirm(&self) -> Result<(), Status> {
+        self.ask(What::Read(Query::Status)).await.map(drop)
     }
 
     /// Asks the state that all agree on, or the one here.

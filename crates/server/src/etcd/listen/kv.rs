@@ -30,10 +30,11 @@ impl Kv for KvService {
         let request = RangeRequest::from(request.into_inner());
         check_range(&request).map_err(refused)?;
         port.metrics.range();
-        let turn = port.meter.turn(is_large(&request)).await?;
-        match port.read(Query::Range(request), here).await? {
-            Answer::Range(answer) => Ok(port.meter.answer(turn, kv::range_response(port.header(), answer))),
-            other => Err(mixed_up(&other)),
+        let large = is_large(&request);
+        let turn = port.turn(large, here).await?;
+        match port.read_much(Query::Range(request), here || large).await? {
+            (Answer::Range(answer), held) => Ok(port.meter.answer(turn, held, kv::range_response(port.header(), answer))),
+            (other, _) => Err(mixed_up(&other)),
         }
     }
 
@@ -71,18 +72,21 @@ impl Kv for KvService {
         let request = TxnRequest::from(request.into_inner());
         port.afford(quota::of_txn(&request)).await?;
         check_txn(&request, port.config.max_txn_ops).map_err(refused)?;
-        let turn = port.meter.turn(is_large_txn(&request)).await?;
         // What only reads needs no place in the log.
-        let answer = if request.is_read_only() {
-            let here = request.is_serializable();
-            port.read(Query::Txn(request), here).await?
-        } else {
+        let reads = request.is_read_only();
+        if !reads {
             self.check_size(size)?;
-            port.ask(What::Write(Command::Txn(request))).await?
+        }
+        let (large, here) = (is_large_txn(&request), reads && request.is_serializable());
+        let turn = port.turn(large, here).await?;
+        let answer = if reads {
+            port.read_much(Query::Txn(request), here || large).await?
+        } else {
+            port.ask_for_much(What::Write(Command::Txn(request))).await?
         };
         match answer {
-            Answer::Txn(answer) => Ok(port.meter.answer(turn, kv::txn_response(port.header(), answer))),
-            other => Err(mixed_up(&other)),
+            (Answer::Txn(answer), held) => Ok(port.meter.answer(turn, held, kv::txn_response(port.header(), answer))),
+            (other, _) => Err(mixed_up(&other)),
         }
     }
 

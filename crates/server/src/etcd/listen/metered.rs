@@ -5,6 +5,7 @@
 //! without end.
 
 use super::super::budget::{Budget, Share, shared};
+use super::super::unsent::{Held, Unsent};
 use super::context::known;
 use bytes::Bytes;
 use etcd::error::Known;
@@ -26,35 +27,26 @@ use tonic::body::Body;
 const UNREAD_BYTES_MAX: usize = 128 << 20;
 /// About what an open request takes beside its message.
 const REQUEST_BYTES: usize = 4 << 10;
-/// With so many bytes of large answers on their way, no more are made.
-const UNSENT_BYTES_MAX: usize = 512 << 20;
-/// What is smaller is not counted.
+/// What is smaller is not counted once it is on its way to the connection.
 const ANSWER_BYTES: usize = 16 << 10;
 /// About so many mebibytes of large answers are made at a time: nothing else happens meanwhile. How large one is, is known only
 /// afterwards, so it is taken to be about as large as those before it.
 const LARGE_MIB: u32 = 32;
 /// As large is the first one taken to be.
 const FIRST_BYTES: usize = 8 << 20;
+/// So many requests may wait for their turn to be answered largely.
+const TURNS_MAX: usize = 1024;
 
 /// The client port's budgets.
 #[derive(Debug)]
 pub(super) struct Meter {
     unread: Budget,
-    unsent: Budget,
+    unsent: Unsent,
     large: Arc<Semaphore>,
+    /// Places to wait for one of these.
+    places: Semaphore,
     /// How large large answers have been lately.
     expected: AtomicUsize,
-}
-
-impl Default for Meter {
-    fn default() -> Meter {
-        Meter {
-            unread: Budget::new(UNREAD_BYTES_MAX),
-            unsent: Budget::new(UNSENT_BYTES_MAX),
-            large: Arc::new(Semaphore::new(LARGE_MIB as usize)),
-            expected: AtomicUsize::new(FIRST_BYTES),
-        }
-    }
 }
 
 /// The right to make an answer.
@@ -66,6 +58,16 @@ pub(super) struct Turn(Option<Arc<OwnedSemaphorePermit>>);
 struct Weight(Arc<Share>);
 
 impl Meter {
+    pub(super) fn new(unsent: Unsent) -> Meter {
+        Meter {
+            unread: Budget::new(UNREAD_BYTES_MAX),
+            unsent,
+            large: Arc::new(Semaphore::new(LARGE_MIB as usize)),
+            places: Semaphore::new(TURNS_MAX),
+            expected: AtomicUsize::new(FIRST_BYTES),
+        }
+    }
+
     /// A request's body that counts from now on; its bytes are added to `received`. Of a stream of requests only the place counts:
     /// each of them is small, and read when it comes.
     pub(super) fn request(&self, body: Incoming, stream: bool, received: Counter) -> Result<Metered, Status> {
@@ -73,22 +75,23 @@ impl Meter {
         Ok(Metered { body, share, stream, received })
     }
 
-    /// Whether another answer may be made: a large one, which waits for its turn, not while clients leave too much unread. Small ones
-    /// may go on for longer, so that who leaves large ones unread does not keep others from their keys.
+    /// Whether another answer may be made: a large one, which waits for its turn, not while clients leave too much unread. Whoever has
+    /// the turn keeps the others waiting, and should wait for nothing itself but the machine here, or the log if it writes.
     pub(super) async fn turn(&self, large: bool) -> Result<Turn, Status> {
         let permit = if large {
+            let _place = self.places.try_acquire().map_err(|_| too_many())?;
             let mebibytes = u32::try_from(self.expected.load(Ordering::Relaxed) >> 20).unwrap_or(u32::MAX);
             let permit = self.large.clone().acquire_many_owned(mebibytes.clamp(1, LARGE_MIB)).await.expect("never closed");
             Some(Arc::new(permit))
         } else {
             None
         };
-        let spent = if large { self.unsent.is_spent() } else { self.unsent.is_overdrawn(UNSENT_BYTES_MAX) };
-        if spent { Err(too_many()) } else { Ok(Turn(permit)) }
+        let room = if large { self.unsent.has_room() } else { !self.unsent.is_full() };
+        if room { Ok(Turn(permit)) } else { Err(too_many()) }
     }
 
-    /// An answer, which counts until the client has taken it.
-    pub(super) fn answer<T: Message>(&self, turn: Turn, message: T) -> tonic::Response<T> {
+    /// An answer, which counts, as it has since it was made, until the client has taken it.
+    pub(super) fn answer<T: Message>(&self, turn: Turn, held: Held, message: T) -> tonic::Response<T> {
         let bytes = message.encoded_len();
         if turn.0.is_some() {
             // One that is larger counts at once, smaller ones by and by.
@@ -97,9 +100,10 @@ impl Meter {
         }
         let mut answer = tonic::Response::new(message);
         if bytes >= ANSWER_BYTES {
-            answer.extensions_mut().insert(Weight(Arc::new(self.unsent.overdraw(bytes))));
+            answer.extensions_mut().insert(Weight(Arc::new(self.unsent.hold(bytes))));
             answer.extensions_mut().insert(turn);
         }
+        drop(held);
         answer
     }
 }
@@ -185,5 +189,51 @@ impl HttpBody for Weighed {
 
     fn is_end_stream(&self) -> bool {
         self.first.is_none() && self.body.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::Waker;
+
+    fn is_too_many(result: Result<Turn, Status>) -> bool {
+        result.is_err_and(|status| status.message() == "etcdserver: too many requests")
+    }
+
+    #[tokio::test]
+    async fn so_many_wait_for_their_turn_and_no_more() {
+        let meter = Meter::new(Unsent::new(1 << 30));
+        let mut running = Vec::new();
+        for _ in 0..LARGE_MIB as usize * (1 << 20) / FIRST_BYTES {
+            running.push(meter.turn(true).await.expect("it is their turn"));
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waiting: Vec<_> = (0..TURNS_MAX).map(|_| Box::pin(meter.turn(true))).collect();
+        assert!(waiting.iter_mut().all(|turn| turn.as_mut().poll(&mut cx).is_pending()));
+        assert!(is_too_many(meter.turn(true).await));
+        assert!(meter.turn(false).await.is_ok(), "small ones wait for nobody");
+        // One who goes away leaves its place to another.
+        waiting.pop();
+        let mut last = pin!(meter.turn(true));
+        assert!(last.as_mut().poll(&mut cx).is_pending());
+        drop((running, waiting));
+        assert!(last.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_was_made_counts_before_it_is_sent() {
+        let unsent = Unsent::new(100);
+        let meter = Meter::new(unsent.clone());
+        let made = Held::default();
+        made.count(&unsent, 150);
+        assert!(is_too_many(meter.turn(true).await) && meter.turn(false).await.is_ok());
+        let more = Held::default();
+        more.count(&unsent, 50);
+        assert!(is_too_many(meter.turn(false).await));
+        drop((made, more));
+        assert!(meter.turn(true).await.is_ok());
     }
 }
