@@ -24,8 +24,10 @@ impl<S: Stack> Ghost<Zab<S>> {
             let what = format!("{id} leads epoch {epoch}; its history and currentEpoch are on {keepers} disks");
             self.violate(Invariant::SyncedBeforeSaid, what);
         }
-        if let Some(&fact) = self.committed.last()
-            && self.members[member].log.get(self.committed.len() - 1) != Some(&fact)
+        // Where clocks stand still the last acknowledgement may come so late that others have led since.
+        let before = self.committed.partition_point(|fact| fact.position.epoch < epoch);
+        if let Some(&fact) = self.committed[..before].last()
+            && self.members[member].log.get(before - 1) != Some(&fact)
         {
             let what =
                 format!("{id} leads epoch {epoch} with a log up to {last}, and lacks {}, which is committed", fact.position);
@@ -33,12 +35,12 @@ impl<S: Stack> Ghost<Zab<S>> {
         }
     }
 
-    /// Whether a member has on its disk that it is of this epoch, and the history that the epoch began with.
+    /// Whether a member has on its disk that it is, or was, of this epoch, and the history that the epoch began with.
     fn is_of_epoch(&self, member: usize, epoch: u64, leader: NodeId) -> bool {
         let seen = &self.members[member];
         // What it acknowledged it has lost since: who counted it did no wrong.
         seen.damaged
-            || seen.promise_synced.current == epoch && self.holds_initial(member, epoch, leader, seen.synced) != Some(false)
+            || seen.promise_synced.current >= epoch && self.holds_initial(member, epoch, leader, seen.synced) != Some(false)
     }
 
     /// Whether the first `upto` entries of a member's log hold the history with which an epoch began. `None` if nobody knows that.
