@@ -35,6 +35,13 @@ fn ensembles_of_any_size_survive() {
     }
 }
 
+/// A clock stands still, and the acknowledgement that makes its server a leader comes when the sender is of a later epoch.
+#[test]
+fn a_leader_whose_last_acknowledgement_came_late_is_one_of_the_past() {
+    let options = SimOptions { members: 3, observers: 2, protocol: Protocol::Zab, ..SimOptions::new(556) };
+    assert_eq!(run(&options).violation, None);
+}
+
 #[test]
 fn etcds_whole_stack_survives() {
     for members in [1, 3, 5] {

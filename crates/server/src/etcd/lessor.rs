@@ -59,7 +59,7 @@ pub(crate) enum Word {
     NoLease,
     /// It lives for so many seconds from now on.
     Renewed(i64),
-    /// It has run out, and is not gone yet.
+    /// It has run out, and is not gone yet; or whoever leads lags, and says so in the same words. To be asked again.
     Expired,
     /// It is like this; how long it has left is known.
     Lease(LeaseAnswer),

@@ -2,13 +2,15 @@
 
 use crate::history::Fact;
 use consensus::{NodeId, Position};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What there is to know of the cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Lore {
     /// (epoch, who was to lead it): the end of the history that it began with, and its place.
     pub(super) initial: HashMap<(u64, NodeId), (u64, Option<Fact>)>,
+    /// (epoch, who was to lead it, who): who acknowledged NEWLEADER, with all that it says on its disk.
+    pub(super) acknowledged: HashSet<(u64, NodeId, NodeId)>,
     /// How often the zxids of an epoch were used up.
     pub(super) epochs_full: u64,
 }

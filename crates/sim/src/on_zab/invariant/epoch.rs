@@ -35,16 +35,18 @@ impl<S: Stack> Ghost<Zab<S>> {
         }
     }
 
-    /// Whether a member has on its disk that it is, or was, of this epoch, and the history that the epoch began with.
+    /// Whether a member has on its disk that it is of this epoch, and the history that the epoch began with; or had it when it
+    /// acknowledged that, and is of a later epoch by now.
     fn is_of_epoch(&self, member: usize, epoch: u64, leader: NodeId) -> bool {
         let seen = &self.members[member];
         // What it acknowledged it has lost since: who counted it did no wrong.
         seen.damaged
-            || seen.promise_synced.current >= epoch && self.holds_initial(member, epoch, leader, seen.synced) != Some(false)
+            || seen.promise_synced.current == epoch && self.holds_initial(member, epoch, leader, seen.synced) != Some(false)
+            || seen.promise_synced.current > epoch && self.lore.acknowledged.contains(&(epoch, leader, seen.id))
     }
 
     /// Whether the first `upto` entries of a member's log hold the history with which an epoch began. `None` if nobody knows that.
-    fn holds_initial(&self, member: usize, epoch: u64, leader: NodeId, upto: u64) -> Option<bool> {
+    pub(super) fn holds_initial(&self, member: usize, epoch: u64, leader: NodeId, upto: u64) -> Option<bool> {
         match self.lore.initial.get(&(epoch, leader))? {
             (place, Some(fact)) => Some(upto >= *place && self.members[member].log.get(*place as usize - 1) == Some(fact)),
             (_, None) => Some(true),

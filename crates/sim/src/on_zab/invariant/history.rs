@@ -25,6 +25,10 @@ impl<S: Stack> Ghost<Zab<S>> {
             return self.violate(Invariant::SyncedBeforeSaid, what);
         }
         let leads = &self.members[leader];
+        let (of, who) = (leads.id, self.members[member].id);
+        if self.holds_initial(member, epoch, of, self.members[member].synced) != Some(false) {
+            self.lore.acknowledged.insert((epoch, of, who));
+        }
         let lasts = leads.leads() && leads.term == epoch && leads.alive;
         let seen = &self.members[member];
         let shared = seen.log.last().is_none_or(|fact| leads.log.get(seen.log.len() - 1) == Some(fact));
