@@ -5,14 +5,17 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
 pub mod compare;
+mod ports;
 pub mod zookeeper;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+pub use ports::free_ports;
 
 /// Whose program a member runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -296,12 +299,6 @@ pub fn wait(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(begin.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// Ports that were free a moment ago, all different.
-pub fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();
-    listeners.iter().map(|listener| listener.local_addr().expect("a bound address").port()).collect()
 }
 
 /// The body and head of a plain HTTP answer.

@@ -7,11 +7,9 @@
 mod load;
 mod server;
 
-use super::{peer, wait};
-use std::net::TcpListener;
+use super::{free_ports, peer, wait};
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU16, Ordering};
 
 pub use load::Load;
 pub use server::{Kind, Server, java};
@@ -154,15 +152,6 @@ impl Drop for Ensemble {
             }
         }
     }
-}
-
-/// Ports that were free a moment ago and that no outgoing connection takes while a server is down: below the range that Linux
-/// gives to those.
-fn free_ports(count: usize) -> Vec<u16> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 200).expect("below 200") * 100;
-    let free = |&port: &u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    std::iter::repeat_with(|| 10_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000).filter(free).take(count).collect()
 }
 
 /// A Python program of `tests/zookeeper`, with kazoo in reach.

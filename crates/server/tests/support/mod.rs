@@ -2,6 +2,10 @@
 
 //! Clusters of members in this process, on free ports and in folders that go away.
 
+#[path = "../../../../tests/support/ports.rs"]
+#[allow(unreachable_pub, reason = "it is theirs as well")]
+mod ports;
+
 use etcd::bootstrap::MemberSpec;
 use etcd::pb::etcdserverpb::kv_client::KvClient;
 use etcd::pb::etcdserverpb::maintenance_client::MaintenanceClient;
@@ -12,7 +16,6 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use server::etcd::{Config, Member};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::Status;
@@ -45,8 +48,7 @@ impl Drop for Folder {
 
 /// A port that nobody uses.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    ports::free_ports(1)[0]
 }
 
 fn local(port: u16) -> Url {
