@@ -1,20 +1,21 @@
 //! How many clients there may be: every connection is an open file, and so are the log's segments and the links to peers.
 //!
-//! A process that clients keep from opening its own files has to stop, so a part is never theirs (etcd reserves 150, too).
+//! A process that clients keep from opening its own files has to stop, so a part is never theirs (etcd reserves 150, but does not count
+//! what comes to its peer port).
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::debug;
 
-/// For the log, snapshots, peers and the runtime.
-const RESERVED: u64 = 150;
+/// For the log, snapshots, links to peers and the runtime, and for what comes to the peer port.
+const RESERVED: u64 = 150 + PEERS_MAX as u64;
 /// With less even than that, still some.
 const CLIENTS_MIN: u64 = 16;
 /// More than a process can have files.
 const CLIENTS_MAX: u64 = 1 << 20;
 /// A member of a large cluster has a few dozen connections from its peers.
-const PEERS_MAX: usize = 512;
+const PEERS_MAX: usize = 128;
 
 /// A place for each connection of a client.
 pub(crate) fn for_clients() -> Arc<Semaphore> {

@@ -25,6 +25,9 @@ use tonic::body::Body;
 
 /// The most bytes of requests that have begun to arrive.
 const UNREAD_BYTES_MAX: usize = 128 << 20;
+/// The most streams of requests that are open. A member that all agents of a large fleet come to at once has a hundred thousand of them,
+/// and they leave the other requests their room.
+const STREAMS_MAX: usize = 1 << 18;
 /// About what an open request takes beside its message.
 const REQUEST_BYTES: usize = 4 << 10;
 /// What is smaller is not counted once it is on its way to the connection.
@@ -41,6 +44,7 @@ const TURNS_MAX: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Meter {
     unread: Budget,
+    streams: Budget,
     unsent: Unsent,
     large: Arc<Semaphore>,
     /// Places to wait for one of these.
@@ -61,6 +65,7 @@ impl Meter {
     pub(super) fn new(unsent: Unsent) -> Meter {
         Meter {
             unread: Budget::new(UNREAD_BYTES_MAX),
+            streams: Budget::new(STREAMS_MAX * REQUEST_BYTES),
             unsent,
             large: Arc::new(Semaphore::new(LARGE_MIB as usize)),
             places: Semaphore::new(TURNS_MAX),
@@ -68,11 +73,15 @@ impl Meter {
         }
     }
 
-    /// A request's body that counts from now on; its bytes are added to `received`. Of a stream of requests only the place counts:
-    /// each of them is small, and read when it comes.
+    /// A request's body that counts from now on; its bytes are added to `received`.
     pub(super) fn request(&self, body: Incoming, stream: bool, received: Counter) -> Result<Metered, Status> {
-        let share = self.unread.take(REQUEST_BYTES).ok_or_else(too_many)?;
-        Ok(Metered { body, share, stream, received })
+        Ok(Metered { body, share: self.place(stream)?, stream, received })
+    }
+
+    /// Of a stream of requests only the place counts: each of them is small, and read when it comes.
+    fn place(&self, stream: bool) -> Result<Share, Status> {
+        let budget = if stream { &self.streams } else { &self.unread };
+        budget.take(REQUEST_BYTES).ok_or_else(too_many)
     }
 
     /// Whether another answer may be made: a large one, which waits for its turn, not while clients leave too much unread. Whoever has
@@ -221,6 +230,14 @@ mod tests {
         assert!(last.as_mut().poll(&mut cx).is_pending());
         drop((running, waiting));
         assert!(last.await.is_ok());
+    }
+
+    #[test]
+    fn open_streams_leave_the_other_requests_their_room() {
+        let meter = Meter::new(Unsent::new(1 << 30));
+        let streams: Vec<Share> = std::iter::from_fn(|| meter.place(true).ok()).collect();
+        assert_eq!(streams.len(), STREAMS_MAX);
+        assert!(meter.place(false).is_ok());
     }
 
     #[tokio::test]
