@@ -109,7 +109,7 @@ pub enum Answer {
     },
     /// To `Query::HashKv`.
     HashKv(HashKv),
-    /// To `Query::CompactionHashes`: in order of revision. Only this member's: one that was restarted knows none.
+    /// To `Query::CompactionHashes`: in order of revision, those that can be compared. Only this member's: one that was restarted knows none.
     CompactionHashes(Vec<HashKv>),
 }
 

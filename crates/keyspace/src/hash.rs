@@ -45,7 +45,17 @@ pub struct Hashing {
     upto: i64,
     of: Of,
     stage: Stage,
+    /// A deletion exactly at the end was all that was left.
+    only_deletion: bool,
     checksum: Checksum,
+}
+
+/// The checksum of a compaction.
+#[derive(Debug)]
+pub(crate) struct CompactionHash {
+    hash: HashKv,
+    /// A member that has not come to the compaction yet, and is asked for the same revision, has another if only a deletion was left.
+    comparable: bool,
 }
 
 /// What a checksum is taken of.
@@ -73,8 +83,8 @@ enum Stage {
 impl<V: Values> Keyspace<V> {
     /// Begins to take the checksum of the history up to a revision; 0: now. To be ended by [`Keyspace::end_hash`].
     pub fn begin_hash(&mut self, asked: i64) -> Result<Hashing, KeyspaceError> {
-        let mut hashing = match self.hashes.iter().find(|known| known.hash_revision == asked) {
-            Some(&known) => self.known(known),
+        let mut hashing = match self.hashes.iter().find(|known| known.hash.hash_revision == asked) {
+            Some(known) => self.known(known.hash),
             None => self.hashing(asked)?,
         };
         hashing.pin = Some(self.pin(hashing.compacted));
@@ -94,6 +104,7 @@ impl<V: Values> Keyspace<V> {
             upto: self.revision,
             of: Of::Whole(behind),
             stage: Stage::Rows(Revision::default(), true),
+            only_deletion: false,
             checksum,
         }
     }
@@ -131,6 +142,7 @@ impl<V: Values> Keyspace<V> {
             upto,
             of: Of::History,
             stage: Stage::Exists(Bytes::new()),
+            only_deletion: false,
             checksum: Checksum::new(),
         })
     }
@@ -144,6 +156,7 @@ impl<V: Values> Keyspace<V> {
             upto: known.hash_revision,
             of: Of::Compaction,
             stage: Stage::Known(known),
+            only_deletion: false,
             checksum: Checksum::new(),
         }
     }
@@ -157,16 +170,23 @@ impl<V: Values> Keyspace<V> {
             upto,
             of: Of::Compaction,
             stage: Stage::Exists(Bytes::new()),
+            only_deletion: false,
             checksum: Checksum::new(),
         }
     }
 
-    /// Remembers a compaction's checksum in place of the oldest.
-    pub(crate) fn remember_hash(&mut self, hash: HashKv) {
+    /// Ends the checksum of a compaction, and remembers it in place of the oldest.
+    pub(crate) fn end_compaction_hash(&mut self, hashing: Hashing, hash: HashKv) {
         if self.hashes.len() == KEPT {
             self.hashes.pop_front();
         }
-        self.hashes.push_back(hash);
+        self.hashes.push_back(CompactionHash { hash, comparable: !hashing.only_deletion });
+        self.end_hash(hashing);
+    }
+
+    /// The checksums of compactions that every member has that is asked for them, before it comes to the compaction and after.
+    pub(crate) fn comparable_hashes(&self) -> Vec<HashKv> {
+        self.hashes.iter().filter(|known| known.comparable).map(|known| known.hash).collect()
     }
 
     fn pin(&mut self, compacted: i64) -> u64 {
@@ -178,7 +198,8 @@ impl<V: Values> Keyspace<V> {
 
     pub(crate) fn hash_on(&self, hashing: &mut Hashing, budget: &mut usize) -> Option<HashKv> {
         if let Stage::Exists(from) = &hashing.stage {
-            let (next, exists) = self.exists(hashing, from, budget);
+            let from = from.clone();
+            let (next, exists) = self.exists(hashing, &from, budget);
             hashing.checksum.update(b"key");
             hashing.stage = match next {
                 None => Stage::Rows(Revision::default(), exists),
@@ -212,19 +233,21 @@ impl<V: Values> Keyspace<V> {
     }
 
     /// Whether etcd would keep any change at or before the revision, and the key to look on from if that is not known yet.
-    fn exists(&self, hashing: &Hashing, from: &Bytes, budget: &mut usize) -> (Option<Bytes>, bool) {
+    fn exists(&self, hashing: &mut Hashing, from: &Bytes, budget: &mut usize) -> (Option<Bytes>, bool) {
         let upto = hashing.upto;
         for (key, history) in self.index.range(KeyRange::Span(from, None)) {
             if *budget == 0 {
                 return (Some(key.clone()), false);
             }
             *budget -= 1;
-            let ends_there = || history.newest_upto(upto).is_some_and(|mark| mark.is_deletion() && mark.at.main == upto);
-            if history.hashed(upto).is_some() || matches!(hashing.of, Of::Compaction) && ends_there() {
+            if history.hashed(upto).is_some() {
+                hashing.only_deletion = false;
                 return (None, true);
             }
+            let ends_there = || history.newest_upto(upto).is_some_and(|mark| mark.is_deletion() && mark.at.main == upto);
+            hashing.only_deletion |= matches!(hashing.of, Of::Compaction) && ends_there();
         }
-        (None, false)
+        (None, hashing.only_deletion)
     }
 
     /// Takes in rows until the budget is spent; returns where to go on.

@@ -62,6 +62,7 @@ pub use command::{
 pub use error::KeyspaceError;
 pub use expiry::{LeaseSettings, LeaseTally, Renewal, TTL_BUCKETS};
 pub use flush::Flush;
+use hash::CompactionHash;
 pub use hash::Hashing;
 pub use members::Member;
 pub use range::KeyRange;
@@ -119,7 +120,7 @@ pub struct Keyspace<V = MemoryValues> {
     /// The checksum of the last compaction, while it is taken.
     compaction_hash: Option<Hashing>,
     /// Those of the compactions before, by revision.
-    hashes: VecDeque<HashKv>,
+    hashes: VecDeque<CompactionHash>,
     /// Snapshots and checksums in progress, and where the last compaction was when each began.
     pins: BTreeMap<u64, i64>,
     next_pin: u64,
@@ -398,7 +399,7 @@ impl<V: Values> StateMachine for Keyspace<V> {
             Query::LeaseRenew { .. } => Ok(Answer::LeaseRenewal(Renewal::NotLeader)),
             Query::Leases => Ok(Answer::Leases { revision, ids: self.expiry.in_order(self.leases.ids()) }),
             Query::HashKv { revision } => self.hash_kv(revision).map(Answer::HashKv),
-            Query::CompactionHashes => Ok(Answer::CompactionHashes(self.hashes.iter().copied().collect())),
+            Query::CompactionHashes => Ok(Answer::CompactionHashes(self.comparable_hashes())),
         }
     }
 

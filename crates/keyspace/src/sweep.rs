@@ -75,8 +75,7 @@ impl<V: Values> Keyspace<V> {
                 self.compaction_hash = Some(hashing);
                 return true;
             };
-            self.end_hash(hashing);
-            self.remember_hash(hash);
+            self.end_compaction_hash(hashing, hash);
         }
         let Some(sweep) = &mut self.sweep else { return false };
         if self.pins.values().any(|&pinned| pinned < sweep.compacted) {

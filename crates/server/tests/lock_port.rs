@@ -12,7 +12,7 @@ use std::time::Duration;
 use support::{Client, Cluster};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 
 async fn grant(client: &Client, id: i64) {
     LeaseClient::new(client.channel.clone()).lease_grant(LeaseGrantRequest { id, ttl: 60 }).await.unwrap();
@@ -130,4 +130,19 @@ async fn an_election_has_one_leader_at_a_time_and_everybody_may_watch() {
     assert_eq!((refused.code(), refused.message()), (Code::Unknown, "election: not leader"));
     let refused = election.resign(ResignRequest { leader: None }).await.unwrap_err();
     assert_eq!((refused.code(), refused.message()), (Code::Unknown, "\"leader\" field must be provided"));
+}
+
+#[tokio::test]
+async fn who_observes_and_needs_a_leader_is_told_that_there_is_none() {
+    let mut cluster = Cluster::start(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let client = cluster.client(leader);
+    let mut request = Request::new(LeaderRequest { name: "chair".into() });
+    request.metadata_mut().insert("hasleader", "true".parse().unwrap());
+    let mut observed = ElectionClient::new(client.channel.clone()).observe(request).await.unwrap().into_inner();
+    for other in (0..3).filter(|&other| other != leader) {
+        cluster.kill(other).await;
+    }
+    let ended = soon(observed.message()).await.unwrap_err();
+    assert_eq!((ended.code(), ended.message()), (Code::Unavailable, "etcdserver: no leader"));
 }

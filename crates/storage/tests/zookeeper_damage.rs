@@ -77,7 +77,9 @@ fn a_start_after(disk: &MemoryDisk, lines: &[Line], path: &str, sector: usize, h
             assert_eq!(history(&store), lines, "{path}, sector {sector}, {how:?}: a silent loss");
             false
         }
-        Err(OpenError::Log(LogError::Damaged { .. } | LogError::Inconsistent { .. } | LogError::Missing { .. })) => {
+        Err(OpenError::Log(
+            LogError::Damaged { .. } | LogError::Inconsistent { .. } | LogError::Missing { .. } | LogError::Version { .. },
+        )) => {
             let names = damaged.files("version-2");
             assert_eq!(names, disk.files("version-2"), "{path}, sector {sector}: files went");
             // The lock, and the folders' syncs: nothing else.

@@ -185,6 +185,38 @@ fn a_bad_snapshot_beyond_the_log_is_missed() {
 }
 
 #[test]
+fn a_log_of_another_version_is_refused_by_its_name() {
+    let disk = MemoryDisk::new();
+    let mut store = open(&disk, SMALL).unwrap();
+    let written = write(&mut store, &[(1, 1), (1, 2)]);
+    drop(store);
+    disk.put("version-2/log.100000003", b"ZKLG\0\0\0\x03\0\0\0\0\0\0\0\0what follows is framed otherwise");
+    let error = refusal(&disk, SMALL);
+    assert!(matches!(error, OpenError::Log(LogError::Version { version: 3, .. })), "{error}");
+    // It was left as it is, and is refused again.
+    let error = refusal(&disk, SMALL);
+    assert!(error.to_string().contains("log.100000003 is a log of version 3"), "{error}");
+    disk.remove("version-2/log.100000003").unwrap();
+    assert_eq!(history(&open(&disk, SMALL).unwrap()), written);
+}
+
+#[test]
+fn a_file_under_a_name_that_nobody_gives_is_left_alone() {
+    let disk = MemoryDisk::new();
+    disk.create_dir("version-2").unwrap();
+    disk.put("version-2/log.0000001", b"somebody's copy");
+    let mut store = open(&disk, SMALL).unwrap();
+    // What the snapshot holds is removed from the log, file by file.
+    let mut written = write(&mut store, &[(1, 1), (1, 2), (1, 3)]);
+    for index in 4..10 {
+        snapshot(&mut store, &written);
+        written.extend(write(&mut store, &[(1, index)]));
+    }
+    assert!(disk.open("version-2/log.100000001").is_err());
+    assert!(disk.open("version-2/log.0000001").is_ok());
+}
+
+#[test]
 fn what_a_leaders_snapshot_is_followed_by_is_left() {
     let disk = MemoryDisk::new();
     let store = open(&disk, SMALL).unwrap();

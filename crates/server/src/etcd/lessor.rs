@@ -22,8 +22,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 const AGAIN: Duration = Duration::from_millis(50);
 /// The same for a lease that has run out. It may take seconds until it is gone, and nobody else shall wait for that.
 const AGAIN_EXPIRED: Duration = Duration::from_millis(250);
-/// So many questions to the leader are on their way at a time. Each takes a connection of its own.
-const FORWARDED_MAX: usize = 16;
+/// So many questions to the leader are on their way at a time: thousands of clients renew through one member, and the leader may be
+/// far. Each takes a connection of its own.
+const FORWARDED_MAX: usize = 64;
 
 /// Asks about leases.
 #[derive(Clone, Debug)]

@@ -6,6 +6,11 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a file descriptor is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A folder of the operating system.
 #[derive(Clone, Debug)]
@@ -28,16 +33,16 @@ impl Disk for RealDisk {
     type File = File;
 
     fn open(&self, path: &str) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).open(self.path(path))
+        patiently(|| OpenOptions::new().read(true).write(true).open(self.path(path)))
     }
 
     fn create(&self, path: &str) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create_new(true).open(self.path(path))
+        patiently(|| OpenOptions::new().read(true).write(true).create_new(true).open(self.path(path)))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.path(folder))? {
+        for entry in patiently(|| fs::read_dir(self.path(folder)))? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort_unstable();
@@ -53,15 +58,25 @@ impl Disk for RealDisk {
     }
 
     fn create_dir(&self, path: &str) -> io::Result<()> {
-        fs::create_dir_all(self.path(path))
+        let path = self.path(path);
+        let missing: Vec<&Path> =
+            path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+        fs::create_dir_all(&path)?;
+        // Whoever syncs what is in the folder expects that it is still there after a power failure.
+        for created in missing {
+            let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            sync_folder(parent)?;
+        }
+        Ok(())
     }
 
     fn sync_dir(&self, folder: &str) -> io::Result<()> {
-        File::open(self.path(folder))?.sync_all()
+        sync_folder(&self.path(folder))
     }
 
     fn lock(&self, path: &str) -> io::Result<File> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.path(path))?;
+        let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.path(path));
+        let file = patiently(open)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
@@ -71,6 +86,27 @@ impl Disk for RealDisk {
 
     fn describe(&self, path: &str) -> String {
         self.path(path).display().to_string()
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    patiently(|| File::open(path))?.sync_all()
+}
+
+/// Opens something, once there is a file descriptor for it: connections may have taken all of them for a moment, and that is no reason
+/// to stop. Nothing has happened on the disk when one is missing.
+fn patiently<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    // The same numbers on all systems that Rust's library knows as unix.
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    let begin = Instant::now();
+    loop {
+        match open() {
+            Err(error) if matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) && begin.elapsed() < PATIENCE => {
+                sleep(Duration::from_millis(20));
+            }
+            done => return done,
+        }
     }
 }
 
@@ -98,5 +134,30 @@ impl DiskFile for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_descriptor_is_waited_for() {
+        let mut left = 3;
+        let opened = patiently(|| {
+            left -= 1;
+            if left > 0 { Err(io::Error::from_raw_os_error(24)) } else { Ok(left) }
+        });
+        assert_eq!(opened.expect("the third time"), 0);
+        let refused = patiently(|| -> io::Result<()> { Err(io::ErrorKind::NotFound.into()) });
+        assert_eq!(refused.expect_err("what fails otherwise fails at once").kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_folder_is_made_with_all_above_it() {
+        let root = tempfile::tempdir().expect("the temporary folder can be written");
+        let disk = RealDisk::new(root.path().join("a/b"));
+        disk.create_dir("").and_then(|()| disk.create_dir("c/d")).and_then(|()| disk.create_dir("c/d")).expect("they are made");
+        assert!(root.path().join("a/b/c/d").is_dir());
     }
 }

@@ -35,7 +35,7 @@ use crate::fault::{Action, Fault};
 use appender::Appender;
 use consensus::{Append, Entry, Persist, Position, Promise};
 use index::Index;
-use recovery::{Recovery, recover};
+use recovery::{Recovery, numbers, recover};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -62,6 +62,14 @@ pub enum LogError {
         before: Position,
         /// The first behind it.
         after: Position,
+    },
+    /// A file of a later ZooKeeper's, or of a later Quorate's. Nothing was changed.
+    #[error("{file} is a log of version {version}, and this Quorate reads version 2; the log was left as it is")]
+    Version {
+        /// The file.
+        file: String,
+        /// What its head says.
+        version: i32,
     },
     /// A transaction is whole, but does not follow from those before it. Nothing was changed.
     #[error("{file}: the transaction at byte {offset} does not follow from those before it; the log was left as it is")]
@@ -188,7 +196,7 @@ impl<D: Disk> Log<D> {
             log.snapshots.remove_newer(position)?;
             log.end_file()?;
             // From the last to the first: what a crash leaves ends before the snapshot, and has no gap of which nothing tells.
-            for name in log.names()?.into_iter().rev() {
+            for name in numbers(&log.disk)?.into_iter().rev() {
                 folder::remove(&log.disk, &log_path(name))?;
                 sync_folder(&log.disk)?;
             }
@@ -326,7 +334,7 @@ impl<D: Disk> Log<D> {
 
     /// Removes files that hold nothing after `position`: those before the last one that begins at or before it (PurgeTxnLog).
     fn remove_before(&mut self, position: Position) -> Result<(), Fault> {
-        let names = self.names()?;
+        let names = numbers(&self.disk)?;
         let keep = names.iter().rposition(|&number| Position::from_zxid(number) <= position).unwrap_or(0);
         if keep == 0 {
             return Ok(());
@@ -341,13 +349,5 @@ impl<D: Disk> Log<D> {
             folder::remove(&self.disk, &log_path(number))?;
         }
         sync_folder(&self.disk)
-    }
-
-    /// The numbers of all log files, ascending, whether they count or not.
-    fn names(&self) -> Result<Vec<u64>, Fault> {
-        let names = self.disk.list(FOLDER).map_err(fault(&self.disk, Action::List, FOLDER))?;
-        let mut numbers: Vec<u64> = names.iter().filter_map(|name| folder::log_zxid(name)).collect();
-        numbers.sort_unstable();
-        Ok(numbers)
     }
 }

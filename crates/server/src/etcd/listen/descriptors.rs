@@ -14,8 +14,8 @@ const RESERVED: u64 = 150 + PEERS_MAX as u64;
 const CLIENTS_MIN: u64 = 16;
 /// More than a process can have files.
 const CLIENTS_MAX: u64 = 1 << 20;
-/// A member of a large cluster has a few dozen connections from its peers.
-const PEERS_MAX: usize = 128;
+/// A member of a large cluster has a few dozen connections from its peers, and a leader one for each question about a lease.
+const PEERS_MAX: usize = 384;
 
 /// A place for each connection of a client.
 pub(crate) fn for_clients() -> Arc<Semaphore> {

@@ -2,6 +2,7 @@
 
 use super::contest::{Contest, Events, Place, found, if_created, lease, one, range, unknown};
 use super::context::{ClientPort, Need};
+use super::leaderless::led;
 use bytes::Bytes;
 use etcd::pb::mvccpb;
 use etcd::pb::v3electionpb as pb;
@@ -91,18 +92,19 @@ impl Election for ElectionService {
     }
 
     async fn observe(&self, request: Request<pb::LeaderRequest>) -> Result<Response<BoxStream<pb::LeaderResponse>>, Status> {
-        self.port.admit_stream(request.metadata())?;
+        let needs_leader = self.port.admit_stream(request.metadata())?;
         let contest = Contest::new(self.port.clone(), &request.into_inner().name);
         let observing = Observing { contest, leader: None };
         let service = self.clone();
-        Ok(Response::new(Box::pin(stream::try_unfold(observing, move |mut observing| {
+        let observed = stream::try_unfold(observing, move |mut observing| {
             let service = service.clone();
             async move {
                 let (revision, kv) = observing.next().await?;
                 let answer = pb::LeaderResponse { header: service.header(revision), kv: Some(kv.into()) };
                 Ok(Some((answer, observing)))
             }
-        }))))
+        });
+        Ok(Response::new(if needs_leader { led(&self.port, observed) } else { Box::pin(observed) }))
     }
 
     async fn resign(&self, request: Request<pb::ResignRequest>) -> Result<Response<pb::ResignResponse>, Status> {

@@ -15,7 +15,7 @@ use keyspace::{
 use prost::Message;
 use prost::encoding::encoded_len_varint;
 use std::sync::Arc;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 /// Keys and values.
 #[derive(Clone)]
@@ -97,7 +97,7 @@ impl Kv for KvService {
         let physical = request.physical;
         let answer = port.ask(What::Write(Command::Compact(request))).await;
         // As in etcd, also if it had been compacted before: what is left of that is waited for.
-        if physical && answer.as_ref().err().is_none_or(|status| status.code() == Code::OutOfRange) {
+        if physical && answer.as_ref().err().is_none_or(|status| status.message() == Known::Compacted.text()) {
             port.door.swept().await;
         }
         match answer? {

@@ -4,14 +4,13 @@ use super::super::door::What;
 use super::super::lessor::{Question, Unknown, Word};
 use super::super::quota::LEASE_BYTES;
 use super::context::{ClientPort, Need, known, mixed_up};
-use super::leaderless::leaderless;
+use super::leaderless::led;
 use etcd::error::Known;
 use etcd::pb::etcdserverpb as pb;
 use etcd::pb::etcdserverpb::lease_server::Lease;
 use etcd::request_id::RequestIds;
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use keyspace::{Answer, Command, LeaseGrantRequest, Query};
-use std::future::Future;
 use std::sync::{Arc, Mutex};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -84,14 +83,8 @@ impl Lease for LeaseService {
             let port = port.clone();
             async move { LeaseService::keep_alive(&port, request?.id).await }
         });
-        let mut renewals = Box::pin(renewals.buffered(RENEWED_AT_A_TIME));
-        let mut abandoned = Box::pin(leaderless(self.port.board.clone(), self.port.config.election_timeout));
-        Ok(Response::new(Box::pin(stream::poll_fn(move |cx| {
-            if needs_leader && abandoned.as_mut().poll(cx).is_ready() {
-                return Some(Err(known(Known::NoLeader))).into();
-            }
-            renewals.poll_next_unpin(cx)
-        }))))
+        let renewals = renewals.buffered(RENEWED_AT_A_TIME);
+        Ok(Response::new(if needs_leader { led(&self.port, renewals) } else { Box::pin(renewals) }))
     }
 
     async fn lease_time_to_live(

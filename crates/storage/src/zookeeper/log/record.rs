@@ -58,6 +58,12 @@ pub(super) fn author(head: &[u8]) -> Option<Author> {
     Some(if dbid == OURS { Author::Quorate } else { Author::Other })
 }
 
+/// The version that the head of a log names, if it is another than the one we read. Zero is what a torn head names.
+pub(super) fn foreign_version(head: &[u8]) -> Option<i32> {
+    let version = head.strip_prefix(b"ZKLG")?.first_chunk().map(|bytes| i32::from_be_bytes(*bytes))?;
+    (version != 2 && version != 0).then_some(version)
+}
+
 /// Appends a record.
 pub(super) fn encode(buffer: &mut Vec<u8>, payload: &[u8]) {
     buffer.extend_from_slice(&u64::from(adler32(&payload)).to_be_bytes());

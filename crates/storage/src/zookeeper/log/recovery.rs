@@ -73,8 +73,7 @@ struct End {
 
 /// Whether there are log files at all.
 pub(in crate::zookeeper) fn any<D: Disk>(disk: &D) -> Result<bool, Fault> {
-    let names = disk.list(FOLDER).map_err(fault(disk, Action::List, FOLDER))?;
-    Ok(names.iter().any(|name| folder::log_zxid(name).is_some()))
+    Ok(!numbers(disk)?.is_empty())
 }
 
 /// Reads the log that goes with these snapshots, of which `newest` is the newest whole one, and mends what a crash may leave behind.
@@ -104,21 +103,31 @@ pub(super) fn recover<D: Disk>(
     Ok(Recovery { files, index, base, last: last.unwrap_or(base), before, tail: tail.into() })
 }
 
-fn list<D: Disk>(disk: &D) -> Result<Vec<Listed<D::File>>, Fault> {
-    let names = disk.list(FOLDER).map_err(fault(disk, Action::List, FOLDER))?;
-    let mut found: Vec<(u64, &String)> = names.iter().filter_map(|name| Some((folder::log_zxid(name)?, name))).collect();
-    found.sort_unstable();
-    // Two names for one number would be neither ours nor Java's.
-    found.retain(|(number, name)| folder::path(name) == log_path(*number));
-    let look = |(number, name): (u64, &String)| {
-        let path = folder::path(name);
+fn list<D: Disk>(disk: &D) -> Result<Vec<Listed<D::File>>, LogError> {
+    let look = |number: u64| {
+        let path = log_path(number);
         let file = disk.open(&path).map_err(fault(disk, Action::Open, &path))?;
         let length = file.len().map_err(fault(disk, Action::Read, &path))?;
         let mut head = [0; HEAD as usize];
         let count = file.read_at(0, &mut head).map_err(fault(disk, Action::Read, &path))?;
+        if let Some(version) = record::foreign_version(&head[..count]) {
+            return Err(LogError::Version { file: disk.describe(&path), version });
+        }
         Ok(Listed { number, file: Arc::new(file), length, author: record::author(&head[..count]) })
     };
-    found.into_iter().map(look).collect()
+    numbers(disk)?.into_iter().map(look).collect()
+}
+
+/// The numbers of all log files, ascending, whether they count or not.
+pub(super) fn numbers<D: Disk>(disk: &D) -> Result<Vec<u64>, Fault> {
+    let names = disk.list(FOLDER).map_err(fault(disk, Action::List, FOLDER))?;
+    let mut numbers: Vec<u64> = names
+        .iter()
+        .filter_map(|name| folder::log_zxid(name).filter(|number| folder::path(name) == log_path(*number)))
+        // Another name for a number is neither ours nor Java's.
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// The first transaction in these files.
