@@ -65,6 +65,9 @@ fn go_and_quorate_members_make_one_cluster_and_each_kind_leads() {
         mixed.lead(leader);
         mixed.write_through_each();
         mixed.assert_agreement();
+        // Go asks even this through the log, whoever leads.
+        let users = support::compare::etcdctl(&mixed.etcdctl, &mixed.cluster.members[0].client, &["user", "list"], "");
+        assert_eq!((users.code, users.stdout.as_str()), (Some(0), ""), "{users}");
     }
 
     // The leader dies, whatever its kind; the others go on; it comes back and catches up.

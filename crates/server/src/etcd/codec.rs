@@ -44,8 +44,12 @@ impl<D: Disk> replica::Codec for EtcdCodec<D> {
     fn decode_request(&self, data: &Bytes) -> Result<(RequestId, Command), Undecodable> {
         let decoded = codec::decode_data(EntryKind::Command, data).map_err(|why| Undecodable(why.to_string()))?;
         match decoded {
-            codec::Decoded { id: Some(id), command: Some(command) } => Ok((RequestId(id.into()), command)),
-            _ => Err(Undecodable("a request without an id or without a command".to_owned())),
+            // A Go member's client may ask for what changes nothing here, such as a list of users, and Go asks that through the log:
+            // the entry is that request as it came ([`Self::encode`]), and is passed over when it is applied.
+            codec::Decoded { id: Some(id), command } => {
+                Ok((RequestId(id.into()), command.unwrap_or_else(|| Command::Unsupported("what changes nothing".to_owned()))))
+            }
+            codec::Decoded { id: None, .. } => Err(Undecodable("a request without an id".to_owned())),
         }
     }
 
