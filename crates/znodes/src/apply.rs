@@ -10,7 +10,6 @@ use crate::owner::Owner;
 use crate::path;
 use crate::quota::{self, Usage};
 use crate::{Acl, Answer, Change, ErrorCode, Event, Header, Kind, NodeEvent, OpAnswer, Response, Stat, Tree, Txn};
-use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -207,9 +206,9 @@ impl Tree {
         for path in paths {
             let _already_gone = self.delete(header, &path, events);
         }
-        let others: BTreeSet<Arc<str>> = self.ephemerals.remove(&header.session).unwrap_or_default();
-        for path in others {
-            let _already_gone = self.delete(header, &path, events);
+        let others = self.ephemerals.remove(&header.session).unwrap_or_default();
+        for path in &others {
+            let _already_gone = self.delete(header, path, events);
         }
         self.sessions.remove(&header.session);
         if let Some(leading) = &mut self.leading {

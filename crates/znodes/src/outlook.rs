@@ -5,7 +5,8 @@
 
 use crate::Acl;
 use crate::digest::{self, Numbers};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::paths::Paths;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use consensus::Position;
@@ -27,7 +28,7 @@ pub(crate) struct Expected {
 pub(crate) struct Outlook {
     records: HashMap<Arc<str>, Record, FixedState>,
     /// Which of these will have this in their owner's field: a session that ends must not look at all the others' nodes.
-    owned: BTreeMap<i64, BTreeSet<Arc<str>>>,
+    owned: BTreeMap<i64, Paths>,
     /// Which paths each transaction changes, in order.
     order: VecDeque<(Position, Arc<str>)>,
     /// The tree's digest when all is applied, and the last of it. `None`: nothing was prepared.
@@ -91,6 +92,11 @@ impl Outlook {
     /// The nodes that are outstanding and will have `owner` in their owner's field.
     pub(crate) fn owned_by(&self, owner: i64) -> impl Iterator<Item = &Arc<str>> {
         self.owned.get(&owner).into_iter().flatten()
+    }
+
+    /// Bytes that a list of them takes.
+    pub(crate) fn owned_bytes(&self, owner: i64) -> usize {
+        self.owned.get(&owner).map_or(0, Paths::bytes)
     }
 
     /// A multi begins: all of it or nothing.

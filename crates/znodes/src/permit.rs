@@ -1,6 +1,7 @@
 //! Who may do what, and which access lists may be set.
 
-use crate::{Acl, ErrorCode, Id, Permissions, Settings};
+use crate::{Acl, ErrorCode, Id, Permissions, Settings, weight};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 impl Settings {
@@ -25,24 +26,26 @@ impl Settings {
     /// The access list that is set when somebody known as `ids` asks for `acl`: without duplicates, and with `auth` spelled out
     /// (Java: `PrepRequestProcessor.fixupACL`).
     pub(crate) fn fix(&self, acl: Vec<Acl>, ids: &[Id]) -> Result<Vec<Acl>, ErrorCode> {
-        let mut unique: Vec<Acl> = Vec::with_capacity(acl.len());
-        for entry in acl {
-            if !unique.contains(&entry) {
-                unique.push(entry);
-            }
-        }
-        if unique.is_empty() {
+        if acl.is_empty() {
             return Err(ErrorCode::InvalidAcl);
         }
-        let mut fixed = Vec::with_capacity(unique.len());
-        for entry in unique {
+        let mut seen = BTreeSet::new();
+        let is_first: Vec<bool> = acl.iter().map(|entry| seen.insert(entry)).collect();
+        let proven: Vec<&Id> = ids.iter().filter(|id| self.proves(&id.scheme)).collect();
+        let proven_bytes: usize = proven.iter().map(|id| weight::of_entry(id)).sum();
+        let mut spelled_bytes = 0;
+        let mut fixed = Vec::with_capacity(acl.len());
+        for (entry, _) in acl.into_iter().zip(is_first).filter(|(_, is_first)| *is_first) {
             if entry.id.scheme == "auth" {
-                let before = fixed.len();
-                let proven = ids.iter().filter(|id| self.proves(&id.scheme));
-                fixed.extend(proven.map(|id| Acl { permissions: entry.permissions, id: id.clone() }));
-                if fixed.len() == before {
+                if proven.is_empty() {
                     return Err(ErrorCode::InvalidAcl);
                 }
+                // A small list may be long when it is spelled out. Longer than any transaction it is not even made.
+                spelled_bytes += proven_bytes;
+                if spelled_bytes > self.txn_bytes_max {
+                    return Err(ErrorCode::MarshallingError);
+                }
+                fixed.extend(proven.iter().map(|&id| Acl { permissions: entry.permissions, id: id.clone() }));
             } else if is_anyone(&entry.id) || (self.has_scheme(&entry.id.scheme) && is_valid(&entry.id)) {
                 fixed.push(entry);
             } else {

@@ -7,15 +7,19 @@ use crate::digest::{self, Numbers};
 use crate::outlook::Expected;
 use crate::owner::{Owner, TTL_MAX};
 use crate::path;
+use crate::paths::{self, Paths};
 use crate::quota::{self, Usage};
+use crate::weight::{ENVELOPE, PART};
 use crate::{Acl, Change, CreateMode, ErrorCode, Header, Id, Kind, Op, Permissions, Request, Tree, TreeDigest, Txn};
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use consensus::{NodeId, Position};
+
+/// The most bytes of the paths of a session's ephemeral nodes, where [`crate::Settings::txn_bytes_max`] is not less: far more than
+/// anybody has, and little enough for one packet.
+const EPHEMERAL_BYTES_MAX: usize = 32 << 20;
 
 /// Who asks, and the place that the transaction will have.
 struct Asking {
@@ -70,14 +74,22 @@ impl Tree {
         }
         let mut failed = false;
         let mut changes = Vec::with_capacity(ops.len());
+        let mut bytes = ENVELOPE + Change::Multi(Vec::new()).weight();
         self.outlook.begin();
         for op in ops {
             let prepared = if failed { Err(ErrorCode::RuntimeInconsistency) } else { self.prepare_op(asking, op) };
-            changes.push(prepared.unwrap_or_else(|code| {
+            let (kind, change) = prepared.unwrap_or_else(|code| {
                 self.outlook.undo();
                 failed = true;
                 (Kind::ERROR, Change::Error { code: code.number() })
-            }));
+            });
+            bytes += PART + change.weight();
+            if bytes > self.settings.txn_bytes_max {
+                // Nothing more is prepared of what nobody could read. Java answers so what it cannot make a record of.
+                self.outlook.undo();
+                return Err(ErrorCode::MarshallingError);
+            }
+            changes.push((kind, change));
         }
         self.outlook.keep();
         Ok((Kind::MULTI, Change::Multi(changes)))
@@ -93,7 +105,7 @@ impl Tree {
 
     /// Whose session it is does not matter: time itself may ask.
     fn prepare_close_session(&mut self, asking: &Asking) -> (Kind, Change) {
-        let mut paths: BTreeSet<Arc<str>> = self.ephemerals.get(&asking.session).cloned().unwrap_or_default();
+        let mut paths = self.ephemerals.get(&asking.session).cloned().unwrap_or_default().into_set();
         // What is outstanding knows better, and be it that a node will be somebody else's by then.
         paths.retain(|path| self.outlook.get(path).is_none());
         paths.extend(self.outlook.owned_by(asking.session).cloned());
@@ -152,6 +164,9 @@ impl Tree {
         }
         let bytes: &[u8] = data.as_deref().unwrap_or(&[]);
         self.check_quota(&path, 1, bytes.len() as i64)?;
+        if ephemeral {
+            self.check_ephemerals(asking.session, &path)?;
+        }
 
         let before = parent.numbers;
         let parent_cversion = before.cversion.wrapping_add(1);
@@ -165,9 +180,11 @@ impl Tree {
             acl: acl.as_slice().into(),
             data_length: bytes.len(),
         };
+        let change = Change::Create { path, data, acl, ephemeral, parent_cversion, ttl };
+        self.check_size(&change)?;
         self.expect(asking, Some(before), parent);
         self.expect(asking, None, node);
-        Ok((kind, Change::Create { path, data, acl, ephemeral, parent_cversion, ttl }))
+        Ok((kind, change))
     }
 
     fn prepare_delete(&mut self, asking: &Asking, path: String, version: i32) -> Prepared {
@@ -210,8 +227,10 @@ impl Tree {
         let content = digest::content(&path, bytes);
         node.numbers = Numbers { version, mtime: asking.time, mzxid: asking.zxid, content, ..before };
         node.data_length = bytes.len();
+        let change = Change::SetData { path, data, version };
+        self.check_size(&change)?;
         self.expect(asking, Some(before), node);
-        Ok((Kind::SET_DATA, Change::SetData { path, data, version }))
+        Ok((Kind::SET_DATA, change))
     }
 
     fn prepare_set_acl(&mut self, asking: &Asking, path: String, acl: Vec<Acl>, version: i32) -> Prepared {
@@ -224,8 +243,10 @@ impl Tree {
         let version = check_version(before.aversion, version)?;
         node.numbers.aversion = version;
         node.acl = acl.as_slice().into();
+        let change = Change::SetAcl { path, acl, version };
+        self.check_size(&change)?;
         self.expect(asking, Some(before), node);
-        Ok((Kind::SET_ACL, Change::SetAcl { path, acl, version }))
+        Ok((Kind::SET_ACL, change))
     }
 
     fn prepare_check(&mut self, asking: &Asking, path: String, version: i32) -> Prepared {
@@ -255,6 +276,22 @@ impl Tree {
             true => Err(ErrorCode::QuotaExceeded),
             false => Ok(()),
         }
+    }
+
+    /// Once a transaction is in the log every server must read it. Who cannot leaves its leader, and a leader whom all have left can
+    /// do nothing, nor can the next, who says the same again (ZOOKEEPER-2101).
+    fn check_size(&self, change: &Change) -> Result<(), ErrorCode> {
+        if ENVELOPE + change.weight() > self.settings.txn_bytes_max { Err(ErrorCode::MarshallingError) } else { Ok(()) }
+    }
+
+    /// The transaction that ends a session names its ephemeral nodes and cannot be refused, so they must not become too many for it
+    /// (ZOOKEEPER-4306; Java has no such bound). Outstanding changes of nodes that are there count twice, which errs on the safe side.
+    fn check_ephemerals(&self, session: i64, path: &str) -> Result<(), ErrorCode> {
+        let end = ENVELOPE + Change::CloseSession { paths: Vec::new() }.weight();
+        let applied = self.ephemerals.get(&session).map_or(0, Paths::bytes);
+        let bytes = applied + self.outlook.owned_bytes(session) + paths::weight(path);
+        let limit = EPHEMERAL_BYTES_MAX.min(self.settings.txn_bytes_max);
+        if end + bytes > limit { Err(ErrorCode::MarshallingError) } else { Ok(()) }
     }
 
     fn parent_to_delete_from(&self, path: &str) -> Result<Expected, ErrorCode> {

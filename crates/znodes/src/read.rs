@@ -12,8 +12,12 @@ const GET_CHILDREN: i32 = 8;
 
 impl Tree {
     pub(crate) fn answer(&self, query: &Query) -> Response {
-        let ids = &query.ids;
-        match &query.op {
+        self.look(query.session, &query.ids, &query.op)
+    }
+
+    /// What a [`Query`] asks for, asked by somebody known as `ids`.
+    pub fn look(&self, session: i64, ids: &[Id], op: &ReadOp) -> Response {
+        match op {
             ReadOp::Exists { path } => self.exists(path, ids),
             ReadOp::GetData { path } => self.get_data(path, ids),
             ReadOp::GetAcl { path } => self.get_acl(path, ids),
@@ -22,7 +26,7 @@ impl Tree {
                 let slot = self.readable(path, Permissions::READ, ids)?;
                 Ok(Answer::Count((self.nodes.below(slot).count() - 1) as i32))
             }
-            ReadOp::GetEphemerals { prefix } => Ok(Answer::Paths(self.get_ephemerals(query.session, prefix))),
+            ReadOp::GetEphemerals { prefix } => Ok(Answer::Paths(self.get_ephemerals(session, prefix))),
             ReadOp::WhoAmI => {
                 let info = |id: &Id| ClientInfo { scheme: id.scheme.clone(), user: self.settings.user(id).to_string() };
                 Ok(Answer::Who(ids.iter().map(info).collect()))

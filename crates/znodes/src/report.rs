@@ -4,11 +4,11 @@ use crate::acls::anyone;
 use crate::digest::{self, Numbers};
 use crate::nodes::Node;
 use crate::path::CONFIG;
+use crate::paths::Paths;
 use crate::verify::Verify;
 use crate::{Permissions, Tree, TreeDigest};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use consensus::{Instant, Position};
@@ -26,11 +26,11 @@ impl Tree {
 
     /// Ephemeral nodes.
     pub fn ephemerals_count(&self) -> usize {
-        self.ephemerals.values().map(BTreeSet::len).sum()
+        self.ephemerals.values().map(|paths| paths.len()).sum()
     }
 
     /// The ephemeral nodes of each session that has any: `dump`.
-    pub fn ephemerals(&self) -> &BTreeMap<i64, BTreeSet<Arc<str>>> {
+    pub fn ephemerals(&self) -> &BTreeMap<i64, Paths> {
         &self.ephemerals
     }
 

@@ -29,6 +29,9 @@ pub struct Settings {
     pub extended_types: bool,
     /// digest.enabled: transactions carry the digest of the tree, and it is verified.
     pub digest: bool,
+    /// The most bytes of a transaction: what the other servers read, Java's too (`jute.maxbuffer` with its extra size, for all of
+    /// PROPOSAL's data and of a record in the log). What a client asks for beyond it is refused.
+    pub txn_bytes_max: usize,
     /// znode.container.checkIntervalMs: how often the leader looks for empty containers and for nodes whose time is over.
     pub container_check_interval: Duration,
     /// znode.container.maxPerMinute: how many of them it deletes at most. Not zero.
@@ -66,6 +69,7 @@ impl Default for Settings {
             schemes: Schemes { digest: true, sasl: false, x509: false, x509_super: None },
             extended_types: false,
             digest: true,
+            txn_bytes_max: 2 * 0xf_ffff,
             container_check_interval: Duration::from_secs(60),
             containers_per_minute: 10_000,
             container_never_used: Duration::ZERO,

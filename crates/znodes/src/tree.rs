@@ -6,6 +6,7 @@ use crate::nodes::{Node, Nodes, ROOT, Slot};
 use crate::outlook::Outlook;
 use crate::owner::Owner;
 use crate::path::{self, CONFIG, QUOTA, ZOOKEEPER};
+use crate::paths::Paths;
 use crate::quota::Quotas;
 use crate::snapshot::Walk;
 use crate::sweep::Sweep;
@@ -13,7 +14,6 @@ use crate::tracker::Tracker;
 use crate::verify::Verify;
 use crate::{Permissions, Settings, Stat};
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use consensus::{Instant, Position};
@@ -32,7 +32,7 @@ pub struct Tree {
     pub(crate) acls: Acls,
     /// Who lives, and the time-out in milliseconds.
     pub(crate) sessions: BTreeMap<i64, i32>,
-    pub(crate) ephemerals: BTreeMap<i64, BTreeSet<Arc<str>>>,
+    pub(crate) ephemerals: BTreeMap<i64, Paths>,
     pub(crate) containers: BTreeSet<Slot>,
     pub(crate) ttls: BTreeSet<Slot>,
     pub(crate) quotas: Quotas,

@@ -2,11 +2,12 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
 use support::{
     Leader, ME, SESSION, check, create, create_as, created, delete, entry, ephemeral, id, open, sequential, set, set_acl,
 };
 use znodes::{
-    Answer, Change, CreateMode, ErrorCode, Event, Kind, NodeEvent, Op, OpAnswer, Permissions, ReadOp, Settings, Stat, Tree,
+    Acl, Answer, Change, CreateMode, ErrorCode, Event, Kind, NodeEvent, Op, OpAnswer, Permissions, ReadOp, Settings, Stat, Tree,
 };
 
 fn leader() -> Leader {
@@ -149,6 +150,19 @@ fn set_acl_counts_in_aversion() {
     assert_eq!((leader.stat("/a").aversion, leader.stat("/a").version), (1, 0));
     assert!(leader.events.is_empty(), "nobody watches access lists");
     assert_eq!(leader.ask(set("/a", "", -1)), Err(ErrorCode::NoAuth));
+}
+
+/// To compare each with each takes half a minute.
+#[test]
+fn a_long_list_loses_soon_what_is_twice_and_keeps_its_order() {
+    let mut leader = leader();
+    leader.ask(create("/a", "")).unwrap();
+    let many: Vec<Acl> = (0..40_000).rev().map(|user| entry(Permissions::ALL, "digest", &format!("user:{user:05}"))).collect();
+    let twice = many.iter().chain(&many).cloned().collect();
+    let begun = Instant::now();
+    leader.ask(set_acl("/a", twice, -1)).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(leader.log.last().unwrap().change, Change::SetAcl { path: "/a".into(), acl: many, version: 1 });
 }
 
 #[test]

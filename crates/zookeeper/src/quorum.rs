@@ -12,7 +12,7 @@ mod encode;
 pub(crate) mod number;
 pub mod snapshot;
 
-pub use decode::{Also, Received, decode};
+pub use decode::{Also, Received, TXN_MAX, decode, decode_from_leader};
 pub use encode::Speaker;
 
 /// The version of the protocol that there is, as learners and leaders announce it.

@@ -102,6 +102,11 @@ fn forged_lengths_are_refused_at_once() {
     let announced = |head: &[u8]| quorum::decode(&mut BytesMut::from(head), LIMIT);
     assert!(announced(b"\0\0\0\x02\0\0\0\0\0\0\0\x01\x7f\xff\xff\xff").is_err());
     assert!(announced(b"\0\0\0\x02\0\0\0\0\0\0\0\x01\xff\xff\xff\xff\x7f\xff\xff\xff").is_err());
+    // A leader's transactions may be longer, but not that long, and nothing else may.
+    let led = |head: &[u8]| quorum::decode_from_leader(&mut BytesMut::from(head), LIMIT);
+    assert_eq!(led(b"\0\0\0\x02\0\0\0\0\0\0\0\x01\x04\0\0\0"), Ok(None));
+    assert!(led(b"\0\0\0\x02\0\0\0\0\0\0\0\x01\x04\0\0\x01").is_err());
+    assert!(led(b"\0\0\0\x03\0\0\0\0\0\0\0\x01\x04\0\0\0").is_err());
     assert!(client::frame(&mut BytesMut::from(&b"\x00\x10\0\0"[..]), client::FRAME_LIMIT).is_err());
     assert!(client::frame(&mut BytesMut::from(&b"\xff\xff\xff\xff"[..]), client::FRAME_LIMIT).is_err());
     assert!(election::frame(&mut BytesMut::from(&[0, 8, 0, 1][..])).is_err());

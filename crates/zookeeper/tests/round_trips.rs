@@ -166,6 +166,8 @@ proptest! {
         let again = txn::decode(&payload).unwrap();
         prop_assert_eq!(txn::encode(&again), payload.clone());
         prop_assert_eq!(txn::position_of(&payload), Some(txn.header.position));
+        let record = payload.len() - 32 - if txn.digest.is_some() { 12 } else { 0 };
+        prop_assert!(txn.change.weight() >= record, "{} for {record}", txn.change.weight());
         prop_assert_eq!(again, txn);
     }
 

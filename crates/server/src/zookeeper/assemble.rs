@@ -30,6 +30,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
         super_digest: config.super_digest.clone(),
         extended_types: config.extended_types,
         digest: config.digest,
+        txn_bytes_max: config.length_max(),
         container_check_interval: config.container_check_interval,
         containers_per_minute: config.containers_per_minute,
         container_never_used: config.container_never_used,

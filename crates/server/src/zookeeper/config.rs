@@ -167,7 +167,7 @@ impl Config {
         self.ensemble.servers.get(&self.me()).is_some_and(|server| server.observer)
     }
 
-    /// The longest string or buffer that is taken from anybody.
+    /// The longest string or buffer that is taken from anybody, and so the longest transaction that is made.
     pub(crate) fn length_max(&self) -> usize {
         zookeeper::jute::length_limit(self.jute_max, self.jute_max)
     }

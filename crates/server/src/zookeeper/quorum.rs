@@ -49,7 +49,7 @@ pub(crate) struct Quorum {
     speaker: Speaker,
     places: BTreeMap<NodeId, Vec<HostPort>>,
     connect_timeout: Duration,
-    /// The longest buffer that a packet may carry.
+    /// The longest buffer that a packet may carry, but for a leader's transactions.
     length_max: usize,
     begin: Begin,
     inbox: Inbox,

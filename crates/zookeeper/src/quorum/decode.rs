@@ -10,6 +10,11 @@ use zab::Packet;
 /// Bytes before a packet's data: type, zxid, and the data's length.
 const HEAD: usize = 16;
 
+/// The longest transaction that is taken from a leader, whatever `jute.maxbuffer` says: what is logged there has to be logged here, too,
+/// or leader and learner part for good. Ours keeps to less, but a session's end names all its ephemeral nodes (ZOOKEEPER-4306), and a
+/// log may be older than that bound. Half of what a link lets wait; memory is taken as the bytes come.
+pub const TXN_MAX: usize = 64 << 20;
+
 /// The most that the ids of a client may take (Java: no bound).
 const IDS: usize = 1 << 20;
 
@@ -44,6 +49,19 @@ pub enum Also {
 ///
 /// No more is taken than the packet itself: what follows SNAP is the snapshot.
 pub fn decode(buffer: &mut BytesMut, limit: usize) -> Result<Option<Received>, Malformed> {
+    take(buffer, limit, limit)
+}
+
+/// [`decode`], for a learner: its leader's transactions may be longer, up to [`TXN_MAX`].
+pub fn decode_from_leader(buffer: &mut BytesMut, limit: usize) -> Result<Option<Received>, Malformed> {
+    take(buffer, limit, limit.max(TXN_MAX))
+}
+
+fn take(buffer: &mut BytesMut, limit: usize, txn_limit: usize) -> Result<Option<Received>, Malformed> {
+    let limit = match buffer.first_chunk().map(|kind| i32::from_be_bytes(*kind)) {
+        Some(number::PROPOSAL | number::INFORM) => txn_limit,
+        _ => limit,
+    };
     match length(buffer, limit)? {
         Some(length) if length <= buffer.len() => {
             let packet = buffer.split_to(length).freeze();

@@ -22,8 +22,15 @@ impl Desk {
             "ip" => vec![Id { scheme: "ip".to_owned(), id: host(address) }],
             _ => Vec::new(),
         };
-        if ids.is_empty() {
-            warn!(%address, scheme, "Authentication failed: there is no such scheme here");
+        let failure = if ids.is_empty() {
+            Some("there is no such scheme here")
+        } else if !connection.may_also_be(&ids) {
+            Some("one client cannot be so many")
+        } else {
+            None
+        };
+        if let Some(why) = failure {
+            warn!(%address, scheme, "Authentication failed: {why}");
             self.totals.auth_failed += 1;
             let error = ErrorCode::AuthFailed.number();
             return self.answer_in_turn(moment, id, true, |out| encode_header(xid, 0, error, out));

@@ -12,6 +12,11 @@ use std::rc::Rc;
 use znodes::Id;
 use zookeeper::client::Call;
 
+/// As so many a connection is known at most, and their schemes and names take at most so many bytes (Java: no bound). Each of its
+/// writes carries all of them to the leader.
+const IDS_MAX: usize = 64;
+const ID_BYTES_MAX: usize = 16 << 10;
+
 /// Names a connection; never used twice in a process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct ConnectionId {
@@ -156,12 +161,28 @@ impl Connection {
         self.queue.iter().any(|waiting| matches!(waiting, Waiting::Asked { op: zookeeper::opcode::CLOSE_SESSION, .. }))
     }
 
+    /// Whether it can be known as these, too.
+    pub(super) fn may_also_be(&self, ids: &[Id]) -> bool {
+        let more = ids.iter().filter(|id| !self.ids.contains(id));
+        let (count, bytes) = more.fold((self.ids.len(), self.id_bytes()), |(count, bytes), id| (count + 1, bytes + weight(id)));
+        count <= IDS_MAX && bytes <= ID_BYTES_MAX
+    }
+
+    /// The memory that is taken by whom it is known as.
+    pub(super) fn id_bytes(&self) -> usize {
+        self.ids.iter().map(weight).sum()
+    }
+
     /// Adds somebody whom the client has shown to be.
     pub(super) fn is_also(&mut self, id: Id) {
         if !self.ids.contains(&id) {
             self.ids.push(id);
         }
     }
+}
+
+fn weight(id: &Id) -> usize {
+    id.scheme.len() + id.id.len()
 }
 
 /// The address as access lists name it.

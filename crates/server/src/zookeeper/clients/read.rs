@@ -3,9 +3,9 @@
 use super::connection::ConnectionId;
 use super::desk::{Desk, Moment};
 use bytes::BytesMut;
-use consensus::{Instant, StateMachine};
+use consensus::Instant;
 use tracing::warn;
-use znodes::{Answer, ErrorCode, OpAnswer, Query, ReadOp, Response};
+use znodes::{Answer, ErrorCode, OpAnswer, ReadOp, Response};
 use zookeeper::client::{encode_answer, encode_header, xid as reserved};
 use zookeeper::opcode;
 
@@ -104,7 +104,7 @@ impl Desk {
 
     fn look(&self, moment: &Moment<'_>, id: ConnectionId, op: ReadOp) -> Response {
         let Some(connection) = self.get(id) else { return Err(ErrorCode::ConnectionLoss) };
-        moment.tree.read(Query { session: connection.session, ids: connection.ids.clone(), op })
+        moment.tree.look(connection.session, &connection.ids, &op)
     }
 
     fn tell(&mut self, moment: &Moment<'_>, id: ConnectionId, xid: i32, op: i32, response: &Response, since: Instant) {

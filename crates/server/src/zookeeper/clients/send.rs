@@ -68,7 +68,7 @@ impl Desk {
     /// Keeps account of the memory that a connection takes.
     pub(super) fn weigh(&mut self, id: ConnectionId) {
         let Some(connection) = self.get_mut(id) else { return };
-        let bytes = connection.input.len() + connection.output.len() + connection.queue_bytes;
+        let bytes = connection.input.len() + connection.output.len() + connection.queue_bytes + connection.id_bytes();
         let before = std::mem::replace(&mut connection.kept_bytes, bytes);
         self.kept_bytes = self.kept_bytes - before + bytes;
         if self.kept_bytes > KEPT_BYTES_MAX && bytes > KEPT_BYTES_LITTLE {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 use zab::{Message, Packet};
-use zookeeper::quorum::{Received, decode};
+use zookeeper::quorum::{Received, decode, decode_from_leader};
 use zookeeper::{Malformed, txn};
 
 /// Room for what is read at a time.
@@ -90,7 +90,8 @@ impl Link {
     }
 }
 
-/// Reads and writes until the link ends. `unread` was read already, and `first` is what it began with.
+/// Reads and writes until the link ends. `unread` was read already, and `first` is what a learner began with; a leader says nothing
+/// before it is spoken to.
 pub(crate) async fn live(quorum: Rc<Quorum>, peer: NodeId, link: Rc<Link>, unread: BytesMut, first: Option<Message>) {
     let why = tokio::select! {
         why = read(&quorum, peer, &link, unread, first) => why,
@@ -142,6 +143,7 @@ async fn write_all(quorum: &Quorum, peer: NodeId, link: &Link) -> io::Result<()>
 
 async fn read(quorum: &Quorum, peer: NodeId, link: &Link, mut buffer: BytesMut, first: Option<Message>) -> io::Error {
     let unread = Unread::new();
+    let decode = if first.is_some() { decode } else { decode_from_leader };
     let mut messages: Vec<Message> = first.into_iter().collect();
     loop {
         // All packets of one read are handed over together.

@@ -155,6 +155,26 @@ fn packets_large_and_small_keep_their_order() {
 }
 
 #[test]
+fn a_learner_takes_the_transactions_of_its_leader_however_long() {
+    with_two(|mut one, mut two| async move {
+        let (_, there) = join(&mut one, &mut two).await;
+        // The end of a session with ephemeral nodes beyond jute.maxbuffer and its extra size.
+        let packets = [Packet::Proposal { entry: entry(1, 5 << 20) }, Packet::Inform { entry: entry(2, 5 << 20) }];
+        two.say(1, &packets);
+        assert_eq!(one.packets(2).await, packets);
+        // A leader takes no such thing from a learner.
+        one.say(2, &packets[..1]);
+        loop {
+            match two.event().await {
+                PeerEvent::Drained { .. } => {}
+                PeerEvent::Ended { connection, .. } => break assert_eq!(connection, there),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
 fn a_snapshot_takes_its_place_among_the_packets() {
     with_two(|mut one, mut two| async move {
         join(&mut one, &mut two).await;

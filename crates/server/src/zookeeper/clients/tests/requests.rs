@@ -211,3 +211,29 @@ fn proofs_are_looked_at_and_failures_end_the_connection() {
     assert_eq!(world.heard(id), ["-4 error -115"]);
     assert!(world.is_closed(id));
 }
+
+#[test]
+fn a_client_cannot_be_everybody() {
+    let auth = |proof: String| Call {
+        xid: -4,
+        op: zookeeper::opcode::AUTH,
+        request: ClientRequest::Auth { scheme: "digest".to_owned(), auth: Bytes::from(proof) },
+    };
+    let mut world = World::new();
+    let many = world.client();
+    for number in 1..64 {
+        world.call(many, &auth(format!("user{number}:password")));
+        assert_eq!(world.heard(many), ["-4 ok"]);
+    }
+    world.call(many, &auth("user1:password".to_owned()));
+    assert_eq!(world.heard(many), ["-4 ok"], "it is known as that one already");
+    world.call(many, &auth("user64:password".to_owned()));
+    assert_eq!(world.heard(many), ["-4 error -115"]);
+    assert!(world.is_closed(many));
+    let long = world.client();
+    world.call(long, &auth("u".repeat(16_000)));
+    assert_eq!(world.heard(long), ["-4 ok"]);
+    world.call(long, &auth("v".repeat(1_000)));
+    assert_eq!(world.heard(long), ["-4 error -115"]);
+    assert!(world.is_closed(long));
+}
