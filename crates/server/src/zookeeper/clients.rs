@@ -40,7 +40,7 @@ use super::member::{self, Core, Outcome};
 use super::metrics::{Metrics, Seen};
 use super::words;
 use consensus::{Instant, Position, Role, SessionNote, StateMachine};
-use desk::{Desk, Member, Moment};
+use desk::{Desk, Member, Moment, Work};
 use line::Line;
 use replica::Token;
 use std::cell::{Cell, Ref, RefCell};
@@ -166,6 +166,7 @@ impl Front {
                 serving: self.serves_clients(),
                 read_only,
                 member: &*self.core,
+                work: Work::default(),
             };
             let mut desk = self.desk.borrow_mut();
             if self.was_read_only.replace(read_only) && !read_only {

@@ -8,6 +8,7 @@ use super::stats::ConnectionStats;
 use crate::clock::wall;
 use consensus::{Instant, SessionNote};
 use replica::Token;
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -34,6 +35,26 @@ pub(super) struct Moment<'a> {
     /// Whether those are who put up with reading only.
     pub(super) read_only: bool,
     pub(super) member: &'a dyn Member,
+    pub(super) work: Work,
+}
+
+/// Bytes of answers that are made at one moment, for all clients together, before everything else on this thread has its turn.
+const WORK_MAX: usize = 1 << 20;
+
+/// Bytes of answers that were made at one moment. Those that wait for a client do not tell how many there were: an answer that turned out
+/// too long was made, too, and leaves 20 bytes.
+#[derive(Default)]
+pub(super) struct Work(Cell<usize>);
+
+impl Work {
+    pub(super) fn add(&self, bytes: usize) {
+        self.0.set(self.0.get().saturating_add(bytes));
+    }
+
+    /// Whether what is still to be answered has to wait for another moment.
+    pub(super) fn is_enough(&self) -> bool {
+        self.0.get() > WORK_MAX
+    }
 }
 
 /// Settings that concern clients.

@@ -7,7 +7,7 @@ mod watches;
 
 use super::super::config::Config;
 use super::connection::ConnectionId;
-use super::desk::{Desk, Member, Moment};
+use super::desk::{Desk, Member, Moment, Work};
 use bytes::{Bytes, BytesMut};
 use consensus::{Instant, NodeId, Position, SessionNote, StateMachine, Wall};
 use replica::{Answer, Token};
@@ -91,6 +91,7 @@ impl World {
             serving: self.serving,
             read_only: self.read_only,
             member: &self.member,
+            work: Work::default(),
         };
         let result = act(&mut self.desk, &moment);
         self.desk.flush();
