@@ -210,9 +210,14 @@ impl Front {
         self.desk.borrow_mut().lost(id);
     }
 
-    /// Its task is over.
+    /// Nothing more is said or heard.
     fn forget(&self, id: ConnectionId) {
         self.desk.borrow_mut().remove(id);
+    }
+
+    /// Its socket is closed: there is room for another of that address.
+    fn left(&self, address: SocketAddr) {
+        self.desk.borrow_mut().left(address);
     }
 
     fn with_scratch<T>(&self, read: impl FnOnce(&mut [u8]) -> T) -> T {

@@ -107,6 +107,7 @@ pub(crate) struct Desk {
     pub(super) settings: Settings,
     places: Vec<Place>,
     free: Vec<u32>,
+    /// Open sockets, also of clients that have been told goodbye, in all and by where they come from.
     count: usize,
     of_address: HashMap<IpAddr, usize>,
     /// The connection that speaks for a session.
@@ -245,12 +246,12 @@ impl Desk {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.connections() == 0
     }
 
     /// How many connections there are.
     pub(crate) fn connections(&self) -> usize {
-        self.count
+        self.places.len() - self.free.len()
     }
 
     /// Requests that wait for an answer.
@@ -347,16 +348,20 @@ impl Desk {
         }
     }
 
-    /// Its task is over: the place is free.
+    /// Nothing more is said or heard: the place is free. Its socket counts until it has [left](Desk::left).
     pub(super) fn remove(&mut self, id: ConnectionId) {
         self.close(id);
         let Some(connection) = self.places.get_mut(id.place as usize).filter(|place| place.turn == id.turn) else { return };
         let Some(gone) = connection.connection.take() else { return };
         connection.turn = connection.turn.wrapping_add(1);
         self.free.push(id.place);
-        self.count -= 1;
         self.kept_bytes -= gone.kept_bytes;
-        let host = gone.address.ip();
+    }
+
+    /// A socket that was connected from there is closed.
+    pub(super) fn left(&mut self, address: SocketAddr) {
+        self.count -= 1;
+        let host = address.ip().to_canonical();
         if let Some(count) = self.of_address.get_mut(&host) {
             *count -= 1;
             if *count == 0 {

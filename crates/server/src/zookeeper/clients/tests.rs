@@ -107,6 +107,13 @@ impl World {
         self.desk.connect(address.parse().expect("an address"), None, self.now)
     }
 
+    /// Its task is over, and its socket is closed.
+    fn leave(&mut self, id: ConnectionId) {
+        let address = self.desk.get(id).expect("it was there").address;
+        self.desk.remove(id);
+        self.desk.left(address);
+    }
+
     fn send(&mut self, id: ConnectionId, bytes: &[u8]) {
         self.at_desk(|desk, moment| desk.receive(moment, id, bytes));
     }
