@@ -4,8 +4,9 @@ mod support;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
-use support::{Cluster, Kind, peer, wait};
+use support::{Cluster, Kind, free_ports, peer, wait};
 
 /// Whose members the small client talks to: it knows no difference.
 const WHOSE: [Kind; 2] = [Kind::Go, Kind::Quorate];
@@ -374,4 +375,51 @@ fn what_many_keys_cost_is_measured_with_members_of_ones_own() {
         let client = Client { endpoints: cluster.endpoints().join(",") };
         assert!(client.fails("bench etcd memory --keys 10").contains("only with members that are started for it"), "{kind:?}");
     }
+}
+
+/// Tells a process to end that has begun to start, which takes it longer than anybody would wait.
+fn told_to_end_while_it_starts(mut starting: Child) {
+    let sent = Command::new("kill").arg("-TERM").arg(starting.id().to_string()).status().expect("the command kill");
+    assert!(sent.success());
+    let mut status = None;
+    wait("it to end", || {
+        status = starting.try_wait().expect("an exit status");
+        status.is_some()
+    });
+    // As whoever ends because it was told to, and not as a victim of the signal: the first process of a container would be none.
+    assert_eq!(status.and_then(|status| status.code()), Some(0));
+}
+
+#[test]
+fn a_member_that_waits_for_the_others_before_it_starts_can_be_told_to_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ports = free_ports(3);
+    let [client, own, other] = [0, 1, 2].map(|i: usize| format!("http://127.0.0.1:{}", ports[i]));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["etcd", "--name", "a", "--data-dir"]).arg(folder.path());
+    command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
+    command.args(["--listen-peer-urls", &own, "--initial-advertise-peer-urls", &own]);
+    command.args(["--initial-cluster", &format!("a={own},b={other}")]);
+    let mut member = command.stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let mut lines = BufReader::new(member.stderr.as_mut().expect("it is piped")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("founding a cluster takes a quorum")));
+    told_to_end_while_it_starts(member);
+}
+
+#[test]
+fn a_server_that_reads_a_large_snapshot_can_be_told_to_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("version-2")).expect("a folder");
+    // A snapshot of so many sessions that it is read for minutes. It is a hole, and takes no room on the disk.
+    let mut snapshot = std::fs::File::create(folder.path().join("version-2/snapshot.1")).expect("a file");
+    let header = [&b"ZKSN"[..], &2_i32.to_be_bytes(), &(-1_i64).to_be_bytes(), &i32::MAX.to_be_bytes()].concat();
+    snapshot.write_all(&header).expect("a header");
+    snapshot.set_len(24 << 30).expect("a hole");
+    let (keys, port) = (folder.path().join("zoo.cfg"), free_ports(1)[0]);
+    let text = format!("dataDir={}\nclientPort={port}\nadmin.enableServer=false\n", folder.path().display());
+    std::fs::write(&keys, text).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    let server = command.arg("zookeeper").arg(&keys).stderr(Stdio::null()).spawn().expect("the binary runs");
+    wait("its port, which it takes first", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    told_to_end_while_it_starts(server);
 }

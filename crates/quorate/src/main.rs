@@ -19,6 +19,7 @@ mod dev;
 mod logging;
 mod member;
 mod processes;
+mod signals;
 mod simulate;
 mod zk;
 mod zookeeper;

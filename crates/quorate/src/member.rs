@@ -13,12 +13,11 @@ mod systemd;
 mod value;
 
 use crate::logging;
+use crate::signals::{self, Signals};
 use fault::ConfigFault;
 use given::{Asked, Given};
 use server::etcd::{Config, Member, RunError};
-use std::pin::pin;
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use compatibility::flag_table;
 pub(crate) use folder::{Contents, contents};
@@ -86,8 +85,14 @@ fn serve(config: Config) -> ExitCode {
 }
 
 async fn live(config: Config) -> Result<(), RunError> {
-    let mut asked_to_end = pin!(asked_to_end());
-    let mut member = Member::start(config).await?;
+    let mut signals = Signals::listen();
+    let mut member = tokio::select! {
+        started = Member::start(config) => started?,
+        () = signals.asked_to_end() => {
+            signals::give_up_starting();
+            return Ok(());
+        }
+    };
     let lived = tokio::select! {
         served = async {
             if member.ready().await {
@@ -95,22 +100,10 @@ async fn live(config: Config) -> Result<(), RunError> {
             }
             member.ended().await
         } => Some(served),
-        () = asked_to_end.as_mut() => None,
+        () = signals.asked_to_end() => None,
     };
     match lived {
         Some(ended) => Ok(ended?),
         None => Ok(member.stop().await?),
-    }
-}
-
-/// Ends with SIGTERM or SIGINT.
-pub(crate) async fn asked_to_end() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        tracing::warn!("signals cannot be caught: they end this process at once");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("asked to end by SIGTERM"),
-        _ = interrupt.recv() => tracing::info!("asked to end by SIGINT"),
     }
 }

@@ -11,7 +11,7 @@ mod members;
 mod properties;
 mod value;
 
-use crate::{logging, member};
+use crate::{logging, signals};
 use arguments::Asked;
 use fault::Fault;
 use given::Given;
@@ -62,7 +62,7 @@ fn start(mut given: Given) -> Result<ExitCode, Fault> {
     Ok(serve(config))
 }
 
-/// Runs the server to its end. Its threads are its own; this one only waits.
+/// Runs the server to its end, on this thread and its own.
 fn serve(config: Config) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -72,7 +72,7 @@ fn serve(config: Config) -> ExitCode {
         }
     };
     let (admin, plain) = (config.admin_address, [config.client_address, config.metrics_address]);
-    match runtime.block_on(server::zookeeper::run_until(config, member::asked_to_end())) {
+    match runtime.block_on(server::zookeeper::run_until(config, signals::asked_to_end_once_started())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(RunError::Start(error)) => {
             tracing::error!("cannot start: {error}");

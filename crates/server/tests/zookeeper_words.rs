@@ -75,6 +75,26 @@ fn ask(address: SocketAddr, question: &[u8]) -> String {
 }
 
 #[test]
+fn who_was_told_goodbye_and_stays_takes_the_place_of_another() {
+    const PLACES: usize = 8;
+    let server = Standalone::start(|config| config.max_client_connections = PLACES as u32);
+    // A connection that is told something and then stays, or none, if there was no room.
+    let visit = || {
+        let mut stream = TcpStream::connect(server.clients).expect("somebody listens");
+        let mut told = String::new();
+        let heard = stream.write_all(b"srvr").and_then(|()| stream.read_to_string(&mut told));
+        heard.is_ok_and(|length| length > 0).then_some(stream)
+    };
+    // They stay for a second at most: a slow machine may need more than one attempt.
+    assert!((0..20).any(|_| (0..=PLACES).map(|_| visit()).collect::<Vec<_>>().last().is_some_and(Option::is_none)));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while visit().is_none() {
+        assert!(Instant::now() < deadline, "a place is free once its client is gone");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
 fn words_are_answered_if_they_are_allowed() {
     let server = Standalone::start(|config| config.words = vec!["*".to_owned()]);
     assert_eq!(server.word("ruok"), "imok");

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A node costs one slot, its path, its data, and 8 bytes in the index; no node moves when the tree grows. Children are linked, the
-//! newest first, so that adding and removing one takes the same time however many there are.
+//! newest first, so that adding and removing one takes the same time however many there are. Each node knows how many are below it:
+//! counting them when somebody asks would take as long as the tree is large.
 //!
 //! While a snapshot walks the tree, a removed node is only *buried*: it keeps its links, so that a walk that stands on it finds the
 //! way on. A walk that follows the links (`after`) visits every node that was there when it began and still is, each path at most
@@ -39,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) numbers: Numbers,
     pub(crate) acl: AclKey,
     children: u32,
+    /// Children, their children and so on.
+    descendants: u32,
     parent: Slot,
     first_child: Slot,
     next: Slot,
@@ -50,11 +53,16 @@ impl Node {
     /// would keep alive.
     pub(crate) fn new(path: Arc<str>, data: Option<&[u8]>, numbers: Numbers, acl: AclKey) -> Node {
         let data = data.map(Bytes::copy_from_slice);
-        Node { path, data, numbers, acl, children: 0, parent: NONE, first_child: NONE, next: NONE, previous: NONE }
+        let (parent, first_child, next, previous) = (NONE, NONE, NONE, NONE);
+        Node { path, data, numbers, acl, children: 0, descendants: 0, parent, first_child, next, previous }
     }
 
     pub(crate) fn children(&self) -> u32 {
         self.children
+    }
+
+    pub(crate) fn descendants(&self) -> u32 {
+        self.descendants
     }
 
     pub(crate) fn data_length(&self) -> usize {
@@ -138,9 +146,10 @@ impl Nodes {
             if next != NONE {
                 self.get_mut(next).previous = slot;
             }
-            let parent = self.get_mut(parent);
-            parent.first_child = slot;
-            parent.children += 1;
+            let node = self.get_mut(parent);
+            node.first_child = slot;
+            node.children += 1;
+            self.count_above(parent, |descendants| *descendants += 1);
         }
         self.index.insert_unique(spread(hash), Place { hash, slot }, |place| spread(place.hash));
         slot
@@ -164,6 +173,7 @@ impl Nodes {
             self.get_mut(next).previous = previous;
         }
         self.get_mut(parent).children -= 1;
+        self.count_above(parent, |descendants| *descendants -= 1);
         let hash = self.hash(&path);
         match self.index.find_entry(spread(hash), |place| place.slot == slot) {
             Ok(entry) => drop(entry.remove()),
@@ -227,6 +237,15 @@ impl Nodes {
         self.free.append(&mut self.buried);
     }
 
+    /// Something came or went below `slot`, and so below all above it. Those are no more than its path has parts.
+    fn count_above(&mut self, mut slot: Slot, change: impl Fn(&mut u32)) {
+        while slot != NONE {
+            let node = self.get_mut(slot);
+            change(&mut node.descendants);
+            slot = node.parent;
+        }
+    }
+
     fn link(&self, slot: Slot) -> Option<&Node> {
         (slot != NONE).then(|| self.get(slot))
     }
@@ -276,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_node_is_small() {
-        assert!(size_of::<Node>() <= 136, "{}", size_of::<Node>());
+        assert!(size_of::<Node>() <= 144, "{}", size_of::<Node>());
     }
 
     #[test]
@@ -291,6 +310,33 @@ mod tests {
         assert_eq!(nodes.find("/a/y"), None);
         assert_eq!(paths(&nodes, "/"), ["/".into(), "/b".into(), "/a".into(), "/a/x".into()]);
         assert_eq!(paths(&nodes, "/b"), ["/b".into()]);
+    }
+
+    #[test]
+    fn every_node_knows_how_many_are_below_it() {
+        let mut chance = consensus::Chance::new(1);
+        let mut nodes = tree(&[]);
+        for step in 0..2_000 {
+            // Snapshots come and go meanwhile: what they bury counts no more, and its slot is used again.
+            match step % 100 {
+                30 => nodes.begin_walk(),
+                70 => nodes.end_walks(),
+                _ => {}
+            }
+            let alive: Vec<Arc<str>> = nodes.below(ROOT).map(|node| node.path.clone()).collect();
+            let path = &alive[chance.below(alive.len() as u64) as usize];
+            let slot = nodes.find(path).unwrap();
+            if slot != ROOT && nodes.get(slot).children() == 0 && chance.below(2) == 0 {
+                nodes.remove(slot);
+            } else {
+                nodes.insert(node(&alloc::format!("{}/{step}", path.trim_end_matches('/'))), slot);
+            }
+            for node in nodes.below(ROOT) {
+                let slot = nodes.find(&node.path).unwrap();
+                assert_eq!(node.descendants() as usize, nodes.below(slot).count() - 1, "{} after {step}", node.path);
+            }
+        }
+        assert!(nodes.len() > 100, "{}", nodes.len());
     }
 
     #[test]

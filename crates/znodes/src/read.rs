@@ -5,6 +5,7 @@ use crate::path::name;
 use crate::{Acl, Answer, ClientInfo, ErrorCode, Id, OpAnswer, Permissions, Query, ReadOp, Response, Tree};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 /// The numbers of getData and getChildren in the result of multiRead.
 const GET_DATA: i32 = 4;
@@ -24,7 +25,7 @@ impl Tree {
             ReadOp::GetChildren { path } => self.get_children(path, ids),
             ReadOp::GetAllChildrenNumber { path } => {
                 let slot = self.readable(path, Permissions::READ, ids)?;
-                Ok(Answer::Count((self.nodes.below(slot).count() - 1) as i32))
+                Ok(Answer::Count(self.nodes.get(slot).descendants() as i32))
             }
             ReadOp::GetEphemerals { prefix } => Ok(Answer::Paths(self.get_ephemerals(session, prefix))),
             ReadOp::WhoAmI => {
@@ -71,8 +72,11 @@ impl Tree {
     fn get_ephemerals(&self, session: i64, prefix: &str) -> Vec<String> {
         // Only an empty prefix and the root are looked at without their blanks, as Java does.
         let all = matches!(prefix.trim(), "" | "/");
-        let paths = self.ephemerals.get(&session).into_iter().flatten();
-        paths.filter(|path| all || path.starts_with(prefix)).map(|path| path.to_string()).collect()
+        let Some(paths) = self.ephemerals.get(&session) else { return Vec::new() };
+        // The paths with a prefix stand together: those of no interest are not looked at.
+        let prefix = if all { "" } else { prefix };
+        let from = paths.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.take_while(|path| path.starts_with(prefix)).map(|path| path.to_string()).collect()
     }
 
     fn multi_read(&self, ops: &[ReadOp], ids: &[Id]) -> Result<Vec<OpAnswer>, ErrorCode> {

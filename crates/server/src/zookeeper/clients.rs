@@ -40,7 +40,7 @@ use super::member::{self, Core, Outcome};
 use super::metrics::{Metrics, Seen};
 use super::words;
 use consensus::{Instant, Position, Role, SessionNote, StateMachine};
-use desk::{Desk, Member, Moment};
+use desk::{Desk, Member, Moment, Work};
 use line::Line;
 use replica::Token;
 use std::cell::{Cell, Ref, RefCell};
@@ -166,6 +166,7 @@ impl Front {
                 serving: self.serves_clients(),
                 read_only,
                 member: &*self.core,
+                work: Work::default(),
             };
             let mut desk = self.desk.borrow_mut();
             if self.was_read_only.replace(read_only) && !read_only {
@@ -209,9 +210,14 @@ impl Front {
         self.desk.borrow_mut().lost(id);
     }
 
-    /// Its task is over.
+    /// Nothing more is said or heard.
     fn forget(&self, id: ConnectionId) {
         self.desk.borrow_mut().remove(id);
+    }
+
+    /// Its socket is closed: there is room for another of that address.
+    fn left(&self, address: SocketAddr) {
+        self.desk.borrow_mut().left(address);
     }
 
     fn with_scratch<T>(&self, read: impl FnOnce(&mut [u8]) -> T) -> T {

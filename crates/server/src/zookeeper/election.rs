@@ -10,6 +10,7 @@
 //! For each other server the newest notification waits, and no older one. When a connection stands and nothing waits, what was said last is
 //! said again: it may have been lost with the connection before.
 
+mod alive;
 mod connection;
 mod dial;
 mod listen;
@@ -196,6 +197,7 @@ impl Election {
         if peer.waiting.is_none() {
             peer.waiting = peer.last.clone();
         }
+        alive::watch_over(&stream);
         let id = self.inbox.connection();
         let wake = peer.wake.clone();
         wake.notify_one();

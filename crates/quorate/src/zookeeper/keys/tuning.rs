@@ -7,7 +7,9 @@ const ONE_THREAD: &str = "one thread serves all clients, beside those of the dis
 const CACHE: &str = "answers are made anew each time, which costs less here than to keep them";
 const WATCHES: &str = "watches are kept in one way only, in which those of the dead take no cleaning";
 const LINKS: &str = "packets to other servers wait in queues that are bounded by their bytes";
-const KEEP_ALIVE: &str = "servers ping each other, and clients their server, so no connection is kept up by the system";
+const KEEP_ALIVE: &str =
+    "servers ping each other over the quorum port, and connections for elections are always kept up by the system, as with true";
+const CLIENT_KEEP_ALIVE: &str = "clients ping their server, and who is silent for too long is let go";
 
 pub(super) const KEYS: &[Key] = &[
     key("serverCnxnFactory", Kind::Text, "").warned(ONE_THREAD),
@@ -31,5 +33,5 @@ pub(super) const KEYS: &[Key] = &[
     key("forward_learner_requests_to_commit_processor_disabled", Kind::Bool, "false").warned(LINKS),
     key("follower.skipLearnerRequestToNextProcessor", Kind::Bool, "false").warned(LINKS),
     key("tcpKeepAlive", Kind::Bool, "false").warned(KEEP_ALIVE),
-    key("clientTcpKeepAlive", Kind::Bool, "false").warned(KEEP_ALIVE),
+    key("clientTcpKeepAlive", Kind::Bool, "false").warned(CLIENT_KEEP_ALIVE),
 ];

@@ -47,7 +47,7 @@ impl Desk {
             let has_room = connection.output.len() <= OUTPUT_BYTES_HIGH;
             let is_next = match connection.queue.front() {
                 Some(Waiting::Asked { outcome, .. }) => outcome.is_some(),
-                Some(Waiting::Here { .. }) => moment.is_some() && has_room,
+                Some(Waiting::Here { .. }) => has_room && moment.is_some_and(|moment| !moment.work.is_enough()),
                 Some(Waiting::Known { .. }) => true,
                 None => return,
             };

@@ -8,6 +8,7 @@ use super::stats::ConnectionStats;
 use crate::clock::wall;
 use consensus::{Instant, SessionNote};
 use replica::Token;
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -34,6 +35,26 @@ pub(super) struct Moment<'a> {
     /// Whether those are who put up with reading only.
     pub(super) read_only: bool,
     pub(super) member: &'a dyn Member,
+    pub(super) work: Work,
+}
+
+/// Bytes of answers that are made at one moment, for all clients together, before everything else on this thread has its turn.
+const WORK_MAX: usize = 1 << 20;
+
+/// Bytes of answers that were made at one moment. Those that wait for a client do not tell how many there were: an answer that turned out
+/// too long was made, too, and leaves 20 bytes.
+#[derive(Default)]
+pub(super) struct Work(Cell<usize>);
+
+impl Work {
+    pub(super) fn add(&self, bytes: usize) {
+        self.0.set(self.0.get().saturating_add(bytes));
+    }
+
+    /// Whether what is still to be answered has to wait for another moment.
+    pub(super) fn is_enough(&self) -> bool {
+        self.0.get() > WORK_MAX
+    }
 }
 
 /// Settings that concern clients.
@@ -86,6 +107,7 @@ pub(crate) struct Desk {
     pub(super) settings: Settings,
     places: Vec<Place>,
     free: Vec<u32>,
+    /// Open sockets, also of clients that have been told goodbye, in all and by where they come from.
     count: usize,
     of_address: HashMap<IpAddr, usize>,
     /// The connection that speaks for a session.
@@ -224,12 +246,12 @@ impl Desk {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.connections() == 0
     }
 
     /// How many connections there are.
     pub(crate) fn connections(&self) -> usize {
-        self.count
+        self.places.len() - self.free.len()
     }
 
     /// Requests that wait for an answer.
@@ -326,16 +348,20 @@ impl Desk {
         }
     }
 
-    /// Its task is over: the place is free.
+    /// Nothing more is said or heard: the place is free. Its socket counts until it has [left](Desk::left).
     pub(super) fn remove(&mut self, id: ConnectionId) {
         self.close(id);
         let Some(connection) = self.places.get_mut(id.place as usize).filter(|place| place.turn == id.turn) else { return };
         let Some(gone) = connection.connection.take() else { return };
         connection.turn = connection.turn.wrapping_add(1);
         self.free.push(id.place);
-        self.count -= 1;
         self.kept_bytes -= gone.kept_bytes;
-        let host = gone.address.ip();
+    }
+
+    /// A socket that was connected from there is closed.
+    pub(super) fn left(&mut self, address: SocketAddr) {
+        self.count -= 1;
+        let host = address.ip().to_canonical();
         if let Some(count) = self.of_address.get_mut(&host) {
             *count -= 1;
             if *count == 0 {

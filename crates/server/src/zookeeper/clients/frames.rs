@@ -50,6 +50,10 @@ impl Desk {
                 _ if connection.is_deaf => return bytes.len(),
                 Stage::Opening => return used,
                 Stage::Open if self.is_held(connection) => return used,
+                Stage::Open if moment.work.is_enough() => {
+                    self.mark(id);
+                    return used;
+                }
                 Stage::Greeting | Stage::Open => {}
             }
             let Some(&first) = rest.first_chunk::<4>() else { return used };
@@ -109,6 +113,12 @@ impl Desk {
         self.metrics.large_requests_rejected += 1;
         self.close(id);
     }
+}
+
+/// Whether these bytes begin with a frame, or with something that will never be one.
+pub(super) fn holds_frame(bytes: &[u8]) -> bool {
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return false };
+    usize::try_from(i32::from_be_bytes(*length)).map_or(true, |length| rest.len() >= length)
 }
 
 /// The eight bytes behind `stmk`; 0 behind other words. `None`: they are still to come.

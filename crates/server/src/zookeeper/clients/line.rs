@@ -143,6 +143,9 @@ pub(super) async fn serve(front: Rc<Front>, stream: TcpStream) {
         while reader.read(&mut unread).await.is_ok_and(|read| read > 0) {}
     };
     let _ = tokio::time::timeout(FAREWELL_PATIENCE, drain).await;
+    drop(reader);
+    // Not before: who is let go and stays holds a file of this process.
+    front.left(address);
 }
 
 fn poll(front: &Front, id: ConnectionId, line: &Line, reader: &mut OwnedReadHalf, context: &mut Context<'_>) -> Poll<()> {

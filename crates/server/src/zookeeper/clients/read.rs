@@ -95,6 +95,7 @@ impl Desk {
             };
             bytes += weight(&result);
             if bytes > REPLY_BYTES_MAX {
+                moment.work.add(bytes);
                 return self.too_long(id, bytes);
             }
             results.push(result);
@@ -109,10 +110,9 @@ impl Desk {
 
     fn tell(&mut self, moment: &Moment<'_>, id: ConnectionId, xid: i32, op: i32, response: &Response, since: Instant) {
         let zxid = moment.zxid;
-        let refused = match response {
-            Ok(answer) if answer_weight(answer) > REPLY_BYTES_MAX => self.too_long(id, answer_weight(answer)),
-            _ => Ok(Answer::Deleted),
-        };
+        let bytes = response.as_ref().map_or(0, answer_weight);
+        moment.work.add(bytes);
+        let refused = if bytes > REPLY_BYTES_MAX { self.too_long(id, bytes) } else { Ok(Answer::Deleted) };
         let encode = |out: &mut BytesMut| match &refused {
             Err(error) => encode_header(xid, zxid, error.number(), out),
             Ok(_) => encode_answer(xid, zxid, op, response, out),

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, ConnectionId, Stage, Waiting};
 use super::desk::{Desk, Moment};
+use super::frames::holds_frame;
 use super::line::Sent;
 use bytes::BytesMut;
 use tracing::warn;
@@ -57,11 +58,12 @@ impl Desk {
         }
     }
 
-    /// Whether a client could be answered more at once: it was held back since it had so much to read, and has read it.
-    fn has_more(&self, id: ConnectionId) -> bool {
+    /// Whether a client could be answered more at once: it was held back since it had so much to read, and has read it, or since others
+    /// were to have their turn.
+    pub(super) fn has_more(&self, id: ConnectionId) -> bool {
         let Some(connection) = self.get(id).filter(|connection| connection.stage == Stage::Open) else { return false };
         let waits = matches!(connection.queue.front(), Some(Waiting::Here { .. }))
-            || (!connection.input.is_empty() && !connection.is_stuck);
+            || (holds_frame(&connection.input) && !connection.is_stuck);
         waits && !self.is_held(connection)
     }
 
@@ -99,7 +101,7 @@ impl Desk {
             Stage::Closing => false,
             Stage::Greeting | Stage::Word => true,
             Stage::Opening => connection.input.len() < OUTPUT_BYTES_HIGH,
-            Stage::Open => !connection.is_stuck && !self.is_held(connection),
+            Stage::Open => !connection.is_stuck && !self.is_held(connection) && !holds_frame(&connection.input),
         }
     }
 

@@ -7,7 +7,7 @@ mod watches;
 
 use super::super::config::Config;
 use super::connection::ConnectionId;
-use super::desk::{Desk, Member, Moment};
+use super::desk::{Desk, Member, Moment, Work};
 use bytes::{Bytes, BytesMut};
 use consensus::{Instant, NodeId, Position, SessionNote, StateMachine, Wall};
 use replica::{Answer, Token};
@@ -91,6 +91,7 @@ impl World {
             serving: self.serving,
             read_only: self.read_only,
             member: &self.member,
+            work: Work::default(),
         };
         let result = act(&mut self.desk, &moment);
         self.desk.flush();
@@ -104,6 +105,13 @@ impl World {
 
     fn connect_from(&mut self, address: &str) -> Option<ConnectionId> {
         self.desk.connect(address.parse().expect("an address"), None, self.now)
+    }
+
+    /// Its task is over, and its socket is closed.
+    fn leave(&mut self, id: ConnectionId) {
+        let address = self.desk.get(id).expect("it was there").address;
+        self.desk.remove(id);
+        self.desk.left(address);
     }
 
     fn send(&mut self, id: ConnectionId, bytes: &[u8]) {

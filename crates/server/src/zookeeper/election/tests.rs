@@ -7,13 +7,15 @@ use super::Election;
 use bytes::{Bytes, BytesMut};
 use consensus::{How, Link, NodeId};
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zab::{Message, Notification, State, Vote};
 use zookeeper::config::{Address, HostPort, Server};
 use zookeeper::election::{Greeting, encode, frame, notification};
@@ -156,6 +158,42 @@ fn only_the_newest_vote_waits_and_the_last_one_is_said_again() {
         let PeerEvent::Connected { connection: second, .. } = world.event().await else { panic!("not connected again") };
         assert!(second > first);
         assert!(three.is_closed().await);
+    });
+}
+
+/// Whether the kernel will soon ask whether the other end of a connection of this process' is still there: it has a timer of the kind
+/// 2 for it, which goes off in less than two minutes and not in two hours.
+async fn is_watched_over(stream: &TcpStream) -> bool {
+    let port = |address: io::Result<SocketAddr>| format!(":{:04X}", address.expect("an address").port());
+    let (own, other) = (port(stream.peer_addr()), port(stream.local_addr()));
+    // While something is on its way there is another timer.
+    for _ in 0..100 {
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let timer = rows.filter(|row| row[1].ends_with(&own) && row[2].ends_with(&other)).find_map(|row| {
+            let (kind, hundredths) = row[5].split_once(':')?;
+            (kind == "02").then(|| u64::from_str_radix(hundredths, 16).expect("a number"))
+        });
+        if let Some(hundredths) = timer {
+            return hundredths < 12_000;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    false
+}
+
+#[test]
+fn connections_that_stand_are_watched_over_whoever_opened_them() {
+    in_a_world(|world| async move {
+        world.election.send(1, &vote(1));
+        let mut one = world.called_by_two(0).await;
+        assert_eq!(one.hear().await, 1);
+        assert!(is_watched_over(&one.stream).await, "it was opened here");
+
+        let mut three = world.call(3).await;
+        world.election.send(3, &vote(2));
+        assert_eq!(three.hear().await, 2);
+        assert!(is_watched_over(&three.stream).await, "it was opened there");
     });
 }
 

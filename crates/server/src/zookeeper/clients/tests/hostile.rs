@@ -13,7 +13,7 @@ fn arbitrary_bytes_end_at_most_their_own_connection() {
         let bytes: Vec<u8> = (0..chance.below(80)).map(|_| chance.below(256) as u8).collect();
         world.send(id, &bytes);
         world.turn();
-        world.desk.remove(id);
+        world.leave(id);
     }
     assert_eq!((world.desk.connections(), world.desk.outstanding()), (0, 0));
 }
@@ -27,7 +27,7 @@ fn records_that_are_bent_a_little_are_survived() {
     let words: [&[u8]; 6] = [b"\0\0\0\x02/a", b"\0\0\0\x01/", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x01"];
     for xid in 0..20_000_i32 {
         if world.is_closed(id) {
-            world.desk.remove(id);
+            world.leave(id);
             id = world.client();
         }
         let mut record = BytesMut::new();

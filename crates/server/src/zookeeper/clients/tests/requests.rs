@@ -195,6 +195,47 @@ fn several_reads_have_one_answer_with_a_bound() {
 }
 
 #[test]
+fn answers_that_were_too_long_are_made_one_at_a_time() {
+    let mut world = World::new();
+    let (id, other) = (world.client(), world.client());
+    let mut big = create("/big", "");
+    if let Op::Create { data, .. } = &mut big {
+        *data = Some(Bytes::from(vec![7; 1_000_000]));
+    }
+    world.call(id, &Call::write(1, big));
+    world.turn();
+    assert_eq!(world.heard(id), ["1 ok"]);
+    let mut bytes = BytesMut::new();
+    for xid in 2..=5 {
+        world.operations.entry(id).or_default().insert(xid, zookeeper::opcode::MULTI_READ);
+        Call::read(xid, ReadOp::MultiRead(vec![get("/big"); 100]), false).encode(&mut bytes);
+    }
+    let half = bytes.split_off(bytes.len() - 1);
+    world.send(id, &bytes);
+    for xid in 2..=4 {
+        assert_eq!(world.heard(id), [format!("{xid} error -5")]);
+        assert_eq!((world.desk.has_more(id), world.desk.is_listening_to(id)), (xid < 4, xid == 4));
+        world.call(other, &Call::read(xid, get("/none"), false));
+        assert_eq!(world.heard(other), [format!("{xid} error -101")], "others are not kept waiting");
+        world.at_desk(|desk, moment| desk.resume(moment, id));
+    }
+    world.send(id, &half);
+    assert_eq!(world.heard(id), ["5 error -5"]);
+
+    // The same behind a write, which they wait for.
+    world.call(id, &Call::write(6, create("/a", "")));
+    for xid in 7..=8 {
+        world.call(id, &Call::read(xid, ReadOp::MultiRead(vec![get("/big"); 100]), false));
+    }
+    world.turn();
+    assert_eq!(world.heard(id), ["6 ok", "7 error -5"]);
+    assert!(world.desk.has_more(id));
+    world.at_desk(|desk, moment| desk.resume(moment, id));
+    assert_eq!(world.heard(id), ["8 error -5"]);
+    assert!(!world.desk.has_more(id));
+}
+
+#[test]
 fn proofs_are_looked_at_and_failures_end_the_connection() {
     let mut world = World::with(|config| config.super_digest = Some("super:g9oN2HttPfn8MMWJZ2r45Np/LIA=".to_owned()));
     let auth = |scheme: &str, proof: &'static str| Call {

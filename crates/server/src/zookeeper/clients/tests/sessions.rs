@@ -133,6 +133,9 @@ fn an_address_has_so_many_connections_and_not_more() {
     assert!(world.connect_from("[::ffff:10.0.0.1]:3").is_none(), "the same address in other clothes");
     assert!(world.connect_from("10.0.0.2:1").is_some());
     world.desk.remove(first);
+    assert_eq!(world.desk.connections(), 2);
+    assert!(world.connect_from("10.0.0.1:3").is_none(), "its socket is still open");
+    world.desk.left("[::ffff:10.0.0.1]:1".parse().expect("an address"));
     assert!(world.connect_from("10.0.0.1:3").is_some());
     let mut world = World::with(|config| config.max_connections = 1);
     assert!(world.connect_from("10.0.0.1:1").is_some() && world.connect_from("10.0.0.2:1").is_none());
