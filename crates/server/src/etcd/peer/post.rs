@@ -19,7 +19,7 @@ use tracing::debug;
 /// How many POSTs may be on their way, and how many messages may wait for one of them, as in etcd.
 const WORKERS: usize = 4;
 const QUEUE: usize = 64;
-/// The most bytes that wait.
+/// Once so many bytes wait no more are taken; until then a message of any size is, as in [`super::outbox`].
 const BYTES_MAX: usize = 16 << 20;
 /// A peer that does not answer holds a worker for so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,7 +46,7 @@ impl Posts {
     /// Takes a message; false if too many wait.
     pub(crate) fn push(&self, message: Message) -> bool {
         let size = super::outbox::weight(&message);
-        if self.waiting.load(Ordering::Relaxed) + size > BYTES_MAX {
+        if self.waiting.load(Ordering::Relaxed) >= BYTES_MAX {
             return false;
         }
         // Counted before a worker can take it, and count it off.
