@@ -77,7 +77,8 @@ pub enum Input<M> {
     SnapshotTaken {
         /// What it stands for.
         snapshot: Snapshot,
-        /// At most the snapshot's own index. Of no meaning to Zab, whose log is kept by the file.
+        /// At most the snapshot's own index, and not above [`Consensus::log_held_after`](crate::Consensus::log_held_after). Of no
+        /// meaning to Zab, whose log is kept by the file.
         cut: u64,
     },
 

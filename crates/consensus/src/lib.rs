@@ -86,6 +86,12 @@ pub trait Consensus {
     /// The last position known to be committed. Never goes back within one process.
     fn committed(&self) -> Position;
 
+    /// The log after this index is to stay, whatever snapshot covers it: a peer that is being sent a snapshot goes on from there. Who
+    /// cuts the log asks first, and then cuts no further, here ([`Input::SnapshotTaken`]) and on the disk.
+    fn log_held_after(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Whether clients may be served. A Raft member always may: what it does not know it asks the leader. A ZooKeeper server
     /// serves only in Zab's broadcast phase; when that ends, everything that waits here is refused and its clients are let go.
     fn serving(&self) -> bool {

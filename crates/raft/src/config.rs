@@ -42,6 +42,8 @@ pub struct Config {
     /// The most bytes of entries kept in memory for followers; older ones are fetched from the disk. As much as may be on its way to one
     /// of them: who keeps up is served from memory. (etcd keeps 5000 entries and more, however long.)
     pub cache_bytes_max: usize,
+    /// So long after a snapshot was delivered the log behind it stays, for its receiver to catch up. etcd: 30 s.
+    pub catching_up: Duration,
     /// The most bytes of proposals not yet committed; above, `next()` is `None`.
     pub uncommitted_bytes_max: usize,
     /// The most bytes of entries being applied at once.
@@ -70,6 +72,7 @@ impl Config {
             inflight_messages_max: 512,
             inflight_bytes_max: 8 << 20,
             cache_bytes_max: 8 << 20,
+            catching_up: Duration::from_secs(30),
             uncommitted_bytes_max: 64 << 20,
             apply_bytes_max: 1 << 20,
             #[cfg(feature = "mutants")]

@@ -83,6 +83,7 @@ use disk::Disk;
 use history::History;
 use read::Reads;
 use role::{Following, Role};
+use snapshot::Hold;
 use vote::Request;
 
 type Out = Output<Message, Decision>;
@@ -131,6 +132,8 @@ pub struct Raft {
     snapshot: Snapshot,
     /// Peers that a snapshot is being sent to.
     sending: BTreeSet<NodeId>,
+    /// The log that stays for peers that are, or have just been, sent a snapshot.
+    holds: BTreeMap<NodeId, Hold>,
     /// The snapshot that is being put into force.
     installing: Option<Snapshot>,
 
@@ -178,6 +181,7 @@ impl Raft {
             fetches: BTreeMap::new(),
             reads,
             sending: BTreeSet::new(),
+            holds: BTreeMap::new(),
             installing: None,
             shown: (promise.epoch, consensus::Role::Follower { leader: None }),
             outbox: Vec::new(),
@@ -250,6 +254,11 @@ impl Consensus for Raft {
 
     fn committed(&self) -> Position {
         self.history.position(self.committed).unwrap_or(self.history.base())
+    }
+
+    fn log_held_after(&self) -> u64 {
+        let held = self.holds.values().filter(|hold| hold.until > self.now).map(|hold| hold.after);
+        held.min().unwrap_or(u64::MAX)
     }
 }
 

@@ -7,7 +7,20 @@
 
 use crate::{Body, Decision, Message, Raft};
 use alloc::vec::Vec;
-use consensus::{DropReason, Dropped, NodeId, Output, Snapshot};
+use consensus::{DropReason, Dropped, Instant, NodeId, Output, Snapshot};
+
+/// A promise that the log goes on where a peer's snapshot ends. Were it cut there while the snapshot travels, the peer would need
+/// another one when it has this one, and so on for as long as more is written than is kept.
+///
+/// The end of the transfer, which is always told, bounds it: at once if it failed, `catching_up` later if not (etcd's inflightSnapshots
+/// and releaseDelayAfterSnapshot). A peer that is gone or stands still fails the transfer and holds nothing; one that has not caught up
+/// by then is too slow for the log. So the log grows by what is written in that time, and no more.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    /// At most what the snapshot covers.
+    pub(crate) after: u64,
+    pub(crate) until: Instant,
+}
 
 impl Raft {
     /// A snapshot of our own is durable: the log up to `cut` goes.
@@ -16,6 +29,7 @@ impl Raft {
         if snapshot.position.index > self.snapshot.position.index {
             self.snapshot = snapshot;
         }
+        self.holds.retain(|_, hold| hold.until > self.now);
         let cut = cut.min(self.applied).min(self.disk.synced());
         if cut > self.history.base().index {
             self.history.cut(cut);
@@ -37,6 +51,7 @@ impl Raft {
         let needs = progress.next();
         progress.snapshot(index);
         self.sending.insert(to);
+        self.holds.insert(to, Hold { after: index, until: Instant::NEVER });
         self.explain(Decision::SendsSnapshot { to, needs, base });
         let message = Message { term: self.term, body: Body::InstallSnapshot { snapshot: self.snapshot.clone() } };
         self.out.push(Output::SendSnapshot { to, message });
@@ -45,6 +60,9 @@ impl Raft {
     /// The transfer of a snapshot ended.
     pub(crate) fn on_snapshot_sent(&mut self, to: NodeId, delivered: bool) {
         self.sending.remove(&to);
+        if let Some(hold) = self.holds.get_mut(&to) {
+            hold.until = if delivered { self.now + self.config.catching_up } else { self.now };
+        }
         if let Some(progress) = self.follower(to) {
             progress.on_snapshot_sent(delivered);
         }
@@ -93,6 +111,7 @@ impl Raft {
         self.configuration = snapshot.configuration.clone();
         self.snapshot = snapshot;
         self.history.reset(position);
+        self.holds.clear();
         self.cache = crate::cache::Cache::new(position.index);
         self.disk.on_installed(position.index);
         self.committed = position.index;

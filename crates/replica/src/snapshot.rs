@@ -66,9 +66,9 @@ impl<C: Consensus, M: StateMachine, K: Codec<Machine = M>> Replica<C, M, K> {
         self.cut_log(snapshot, effects);
     }
 
-    /// The machine is durable up to `snapshot`.
+    /// The machine is durable up to `snapshot`. What the protocol holds back goes with a later cut.
     pub(crate) fn cut_log(&mut self, snapshot: Snapshot, effects: &mut Effects<C, M>) {
-        let cut = snapshot.position.index.saturating_sub(self.options.entries_kept);
+        let cut = snapshot.position.index.saturating_sub(self.options.entries_kept).min(self.consensus.log_held_after());
         self.step(Input::SnapshotTaken { snapshot, cut });
         effects.push(Effect::CutLog { upto: cut });
     }

@@ -5,8 +5,9 @@ mod support;
 use etcd::pb::etcdserverpb::alarm_request::AlarmAction;
 use etcd::pb::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcd::pb::etcdserverpb::{AlarmRequest, AlarmType, HashKvRequest};
+use server::etcd::Config;
 use std::time::{Duration, Instant};
-use support::{Client, Cluster};
+use support::{Client, Cluster, local};
 use tokio::sync::watch;
 
 #[tokio::test]
@@ -152,11 +153,12 @@ async fn a_power_failure_takes_nothing_that_was_acknowledged() {
     }
 }
 
-#[tokio::test]
-async fn who_lags_behind_the_log_gets_a_snapshot() {
+/// A cluster, and a member of it that lagged so far behind that it was sent a snapshot.
+async fn with_a_snapshot(adjust: impl Fn(&mut Config)) -> (Cluster, usize) {
     let mut cluster = Cluster::start(3, |config| {
         config.snapshot_count = 20;
         config.snapshot_catchup_entries = 5;
+        adjust(config);
     })
     .await;
     let lagging = (cluster.leader().await + 1) % 3;
@@ -170,13 +172,33 @@ async fn who_lags_behind_the_log_gets_a_snapshot() {
     assert_eq!(cluster.client(lagging).value("counter").await, "99");
     let (_, metrics) = cluster.http(cluster.leader().await, "/metrics").await;
     assert!(metrics.contains("etcd_network_snapshot_send_success{"), "it caught up without a snapshot");
+    (cluster, lagging)
+}
+
+#[tokio::test]
+async fn who_lags_behind_the_log_gets_a_snapshot() {
+    let (mut cluster, lagging) = with_a_snapshot(|_| {}).await;
 
     // It goes on from there, also after a restart of its own.
-    client.put("counter", "100").await.unwrap();
+    cluster.client((lagging + 1) % 3).put("counter", "100").await.unwrap();
     cluster.kill(lagging).await;
     cluster.run(lagging).await;
     assert!(cluster.members[lagging].as_mut().unwrap().ready().await);
     assert_eq!(cluster.client(lagging).value("counter").await, "100");
+}
+
+#[tokio::test]
+async fn a_snapshot_finds_the_url_that_answers() {
+    with_a_snapshot(|config| {
+        // Nobody listens on the first URL of any member. These stay the first however they are sorted.
+        for (spec, port) in config.initial_cluster.iter_mut().zip([1, 10, 100]) {
+            spec.peer_urls.insert(0, local(port));
+            if spec.name == config.name {
+                config.initial_advertise_peer_urls.clone_from(&spec.peer_urls);
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -51,6 +51,10 @@ impl<P: Subject> Consensus for Watched<P> {
         self.inner.committed()
     }
 
+    fn log_held_after(&self) -> u64 {
+        self.inner.log_held_after()
+    }
+
     fn serving(&self) -> bool {
         self.inner.serving()
     }

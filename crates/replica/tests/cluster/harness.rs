@@ -131,6 +131,8 @@ pub(crate) struct Member {
     pub(crate) answers: BTreeMap<Token, Answer<Vec<Bytes>>>,
     pub(crate) chunks: Vec<Bytes>,
     pub(crate) cut: u64,
+    /// The snapshots that it was to send.
+    pub(crate) leaving: Vec<(NodeId, Message)>,
     pub(crate) stopped: Option<String>,
 }
 
@@ -156,8 +158,8 @@ impl Cluster {
             let raft = Raft::new(Config::new(id), recovered, id.0, Instant::ZERO);
             let codec = Plain { next: u128::from(id.0) << 64 };
             let replica = Replica::new(id, raft, List::default(), codec, configuration.clone(), options.clone());
-            let (log, chunks, answers) = (Vec::new(), Vec::new(), BTreeMap::new());
-            (id, Member { replica, log, answers, chunks, cut: 0, stopped: None })
+            let (log, chunks, leaving, answers) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+            (id, Member { replica, log, answers, chunks, cut: 0, leaving, stopped: None })
         });
         let mut cluster = Cluster {
             now: Instant::ZERO,
@@ -201,6 +203,7 @@ impl Cluster {
                     }
                     Effect::FinishSnapshot(snapshot) => events.push_back(Event::SnapshotSaved(snapshot)),
                     Effect::CutLog { upto } => member.cut = upto,
+                    Effect::SendSnapshot { to, message } => member.leaving.push((to, message)),
                     Effect::Stop(why) => member.stopped = Some(why),
                     Effect::ChangeRole { .. } | Effect::Explain(_) | Effect::InstallSnapshot { .. } => {}
                     Effect::Happened { .. } | Effect::HeardOfSession(_) => unreachable!("a list tells nobody"),

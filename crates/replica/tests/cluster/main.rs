@@ -7,6 +7,7 @@ use consensus::{Configuration, How, Instant, Link, NodeId, Position, Role, Snaps
 use harness::{Cluster, List, Look, ids, is_applied};
 use raft::{Body, Message};
 use replica::{Answer, Event, Options, Refusal, Token};
+use std::ops::Range;
 use std::time::Duration;
 
 #[test]
@@ -204,6 +205,45 @@ fn snapshots_are_taken_in_pieces_and_free_the_log_but_for_what_is_kept() {
         assert!(member.chunks.len() >= 9, "one piece an item: {}", member.chunks.len());
         assert_eq!(member.cut, 7, "ten entries, less the three that are kept");
     }
+}
+
+#[test]
+fn a_member_that_was_sent_a_snapshot_goes_on_from_the_log_however_long_it_took() {
+    let mut cluster = Cluster::new(&Options { snapshot_entries: 10, entries_kept: 3, ..Options::default() });
+    let (leader, behind) = (cluster.leader(), cluster.follower());
+    let write = |cluster: &mut Cluster, numbers: Range<u64>| {
+        for number in numbers {
+            cluster.write(leader, number.to_string());
+            cluster.advance(Duration::from_millis(100));
+        }
+    };
+    cluster.isolate(behind);
+    write(&mut cluster, 0..25);
+    cluster.silent.clear();
+    cluster.advance(Duration::from_millis(500));
+    let leaving = std::mem::take(&mut cluster.members.get_mut(&leader).expect("a member").leaving);
+    let [(to, message)] = &leaving[..] else { panic!("one snapshot: {leaving:?}") };
+    let Body::InstallSnapshot { snapshot } = &message.body else { panic!("a snapshot: {message:?}") };
+    let (snapshot, message) = (snapshot.clone(), message.clone());
+    assert_eq!(*to, behind);
+
+    // Cuts fall due while it travels, of what the consensus remembers and of what is on the disk alike.
+    let held = snapshot.position.index;
+    write(&mut cluster, 25..75);
+    assert_eq!(cluster.members[&leader].cut, held);
+    // The entry of the leader's term is the first.
+    let items = cluster.items(leader)[..held as usize - 1].to_vec();
+    let machine = List { items, applied: snapshot.position, ..List::default() };
+    cluster.tell(behind, Event::SnapshotArrived { from: leader, message });
+    cluster.tell(behind, Event::Installed { snapshot, machine });
+    cluster.tell(leader, Event::SnapshotSent { to: behind, delivered: true });
+    cluster.advance(Duration::from_millis(500));
+    assert_eq!(cluster.items(behind), cluster.items(leader));
+    assert_eq!(cluster.members[&leader].leaving, [], "no further snapshot");
+
+    cluster.advance(Duration::from_secs(30));
+    write(&mut cluster, 75..85);
+    assert!(cluster.members[&leader].cut > held + 50, "what was held back goes later: {}", cluster.members[&leader].cut);
 }
 
 #[test]

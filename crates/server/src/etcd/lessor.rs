@@ -131,7 +131,7 @@ impl Lessor {
         }
         let peer = self.transport.peer(leader).ok_or(NotHere::NotLeader)?;
         let _turn = self.forwarding.acquire().await.expect("never closed");
-        for url in &peer.urls {
+        for url in peer.urls.all() {
             if let Some(word) = lease::ask(&self.transport.shared, url, question).await {
                 return Ok(word);
             }

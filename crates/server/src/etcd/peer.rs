@@ -26,6 +26,7 @@ mod post;
 mod probe;
 pub(crate) mod snapshot;
 mod stream;
+mod urls;
 mod watchdog;
 
 pub(crate) use listen::{Gate, PeerPort, serve};
@@ -46,6 +47,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
+use urls::Urls;
 
 /// What every part of the transport knows.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
-    pub(crate) urls: Vec<Url>,
+    pub(crate) urls: Arc<Urls>,
     pub(crate) link: Arc<Link>,
     appends: Arc<Outbox>,
     messages: Arc<Outbox>,
@@ -135,8 +137,9 @@ impl Transport {
 fn start_peer(shared: &Arc<Shared>, id: NodeId, urls: Vec<Url>, events: &mpsc::UnboundedSender<PeerEvent>) -> Arc<Peer> {
     let link = Link::new(id, urls.clone(), shared.dial_timeout, Inbox::new(events.clone()));
     shared.metrics.know_peer(id);
-    let posts = Posts::start(shared.clone(), id, urls.clone());
     tokio::spawn(probe::keep_probing(shared.clone(), id, urls.clone()));
+    let urls = Arc::new(Urls::new(urls));
+    let posts = Posts::start(shared, id, &urls);
     let peer = Arc::new(Peer { id, urls, link, appends: Arc::default(), messages: Arc::default(), posts });
     for kind in Stream::ALL {
         tokio::spawn(dial::keep_reading(shared.clone(), peer.clone(), kind));

@@ -51,7 +51,8 @@ pub(crate) fn free_port() -> u16 {
     ports::free_ports(1)[0]
 }
 
-fn local(port: u16) -> Url {
+/// The URL of a port of this machine.
+pub(crate) fn local(port: u16) -> Url {
     Url::parse(&format!("http://127.0.0.1:{port}")).expect("a URL")
 }
 

@@ -3,6 +3,7 @@
 use crate::fault::Fault;
 use crate::options::{Mechanism, SimOptions};
 use consensus::{Chance, NodeId};
+use std::time::Duration;
 
 /// Faults that clocks make. Lease reads trust clocks, so seeds with lease reads do without.
 const CLOCK_FAULTS: [Fault; 3] = [Fault::ClockDrift, Fault::ClockJump, Fault::ClockFreeze];
@@ -18,6 +19,8 @@ pub(super) fn draw(options: &SimOptions, chance: &mut Chance) -> raft::Config {
     config.inflight_messages_max = [512, 16, 2][chance.below(3) as usize];
     config.inflight_bytes_max = [8 << 20, 8 << 10][chance.below(2) as usize];
     config.cache_bytes_max = [32 << 20, 16 << 10, 1 << 10][chance.below(3) as usize];
+    // Short, as everything else in a simulated life: snapshots are to be sent again and again.
+    config.catching_up = Duration::from_secs(1);
     config.uncommitted_bytes_max = [64 << 20, 32 << 10][chance.below(2) as usize];
     config.apply_bytes_max = [1 << 20, 2 << 10][chance.below(2) as usize];
     #[cfg(feature = "mutants")]

@@ -53,7 +53,7 @@ enum DialError {
 /// Keeps one stream to `peer` open, for ever.
 pub(crate) async fn keep_reading(shared: Arc<Shared>, peer: Arc<Peer>, kind: Stream) {
     let mut last_error = String::new();
-    for url in peer.urls.iter().cycle() {
+    for url in peer.urls.all().iter().cycle() {
         let next_dial = Instant::now() + REDIAL;
         match read_once(&shared, &peer, kind, url).await {
             Ok(()) => last_error.clear(),

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 /// The most messages that wait, as in etcd.
 const MESSAGES_MAX: usize = 4096;
-/// The most bytes that wait: more than raft ever keeps in flight to one follower.
+/// Once so many bytes wait, which is more than raft ever keeps in flight to one follower, no more are taken. Until then a message of any
+/// size is: one that was refused for its size would be sent again and refused for ever, and nothing would come after it.
 const BYTES_MAX: usize = 32 << 20;
 
 /// The queue of one stream. Only one connection drains it at a time: a newer one takes over from the older.
@@ -65,11 +66,10 @@ impl Outbox {
         if !state.attached {
             return Push::Detached(message);
         }
-        let size = weight(&message);
-        if state.queue.len() >= MESSAGES_MAX || state.bytes + size > BYTES_MAX {
+        if state.queue.len() >= MESSAGES_MAX || state.bytes >= BYTES_MAX {
             return Push::Full;
         }
-        state.bytes += size;
+        state.bytes += weight(&message);
         state.queue.push_back(message);
         if let Some(waker) = state.waker.take() {
             waker.wake();
@@ -123,6 +123,7 @@ pub(crate) fn weight(message: &Message) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use consensus::{Entry, EntryKind, Position};
     use std::task::Waker;
 
     fn message(term: u64) -> Message {
@@ -158,5 +159,22 @@ mod tests {
             assert_eq!(outbox.push(message(term)), Push::Queued);
         }
         assert_eq!(outbox.push(message(0)), Push::Full);
+    }
+
+    #[test]
+    fn a_message_that_is_larger_than_the_bound_goes_alone() {
+        let outbox = Arc::new(Outbox::default());
+        let attachment = outbox.attach();
+        let position = Position::new(1, 1);
+        let data = Bytes::from(vec![0; BYTES_MAX + 1]);
+        let entry = Entry { position, kind: EntryKind::Command, data };
+        let append = Body::Append { previous: Position::ZERO, entries: vec![entry], commit: 0 };
+        let large = Message { term: 1, body: append };
+        assert_eq!(outbox.push(large.clone()), Push::Queued);
+        assert_eq!(outbox.push(large.clone()), Push::Full);
+        assert_eq!(outbox.push(message(2)), Push::Full);
+        assert_eq!(next(&attachment), Poll::Ready(Some(1)));
+        assert_eq!(outbox.push(message(2)), Push::Queued);
+        assert_eq!(outbox.push(large), Push::Queued);
     }
 }

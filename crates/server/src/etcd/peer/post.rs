@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::http::{HttpError, full, refusal, request, whole};
+use super::urls::Urls;
 use bytes::{Bytes, BytesMut};
 use consensus::NodeId;
 use etcd::peer::http::{PROTOBUF, RAFT};
@@ -19,7 +20,7 @@ use tracing::debug;
 /// How many POSTs may be on their way, and how many messages may wait for one of them, as in etcd.
 const WORKERS: usize = 4;
 const QUEUE: usize = 64;
-/// The most bytes that wait.
+/// Once so many bytes wait no more are taken; until then a message of any size is, as in [`super::outbox`].
 const BYTES_MAX: usize = 16 << 20;
 /// A peer that does not answer holds a worker for so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,11 +33,10 @@ pub(crate) struct Posts {
 }
 
 impl Posts {
-    pub(crate) fn start(shared: Arc<Shared>, peer: NodeId, urls: Vec<Url>) -> Posts {
+    pub(crate) fn start(shared: &Arc<Shared>, peer: NodeId, urls: &Arc<Urls>) -> Posts {
         let (queue, messages) = mpsc::channel(QUEUE);
         let messages = Arc::new(Mutex::new(messages));
         let waiting = Arc::new(AtomicUsize::new(0));
-        let urls = Arc::new(Urls { urls, picked: AtomicUsize::new(0) });
         for _ in 0..WORKERS {
             tokio::spawn(work(shared.clone(), peer, urls.clone(), messages.clone(), waiting.clone()));
         }
@@ -46,7 +46,7 @@ impl Posts {
     /// Takes a message; false if too many wait.
     pub(crate) fn push(&self, message: Message) -> bool {
         let size = super::outbox::weight(&message);
-        if self.waiting.load(Ordering::Relaxed) + size > BYTES_MAX {
+        if self.waiting.load(Ordering::Relaxed) >= BYTES_MAX {
             return false;
         }
         // Counted before a worker can take it, and count it off.
@@ -56,25 +56,6 @@ impl Posts {
             self.waiting.fetch_sub(size, Ordering::Relaxed);
         }
         taken
-    }
-}
-
-/// The peer's URLs, and which of them answered last.
-#[derive(Debug)]
-struct Urls {
-    urls: Vec<Url>,
-    picked: AtomicUsize,
-}
-
-impl Urls {
-    fn pick(&self) -> Option<(usize, &Url)> {
-        let picked = self.picked.load(Ordering::Relaxed);
-        Some((picked, self.urls.get(picked % self.urls.len().max(1))?))
-    }
-
-    fn avoid(&self, failed: usize) {
-        // Whoever fails first moves all workers on.
-        let _ = self.picked.compare_exchange(failed, failed.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

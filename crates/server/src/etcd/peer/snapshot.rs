@@ -123,7 +123,7 @@ async fn try_send(transport: &Transport, peer: &Peer, term: u64, source: &dyn So
         return Err("it is a Go etcd member, to which Quorate cannot send snapshots yet".to_owned());
     }
     let Leaving { snapshot, bytes, mut pieces } = source.open().await?;
-    let url = peer.urls.first().ok_or("it has no URL")?;
+    let (picked, url) = peer.urls.pick().ok_or("it has no URL")?;
     let message = Message { term, body: Body::InstallSnapshot { snapshot: snapshot.clone() } };
     let mut head = BytesMut::new();
     frame::encode(&Envelope { from: transport.shared.identity.me, to: peer.id, message }, &mut head);
@@ -148,14 +148,20 @@ async fn try_send(transport: &Transport, peer: &Peer, term: u64, source: &dyn So
         }
         let _ = feed.send(Ok(Bytes::copy_from_slice(&sum.to_be_bytes()))).await;
     });
-    let mut request = http::request(Method::POST, url, SNAPSHOT, Fed(fed).boxed_unsync()).map_err(|error| error.to_string())?;
+    let unanswered = |why: String| {
+        // The next attempt is made at another.
+        peer.urls.avoid(picked);
+        format!("{url}: {why}")
+    };
+    let mut request =
+        http::request(Method::POST, url, SNAPSHOT, Fed(fed).boxed_unsync()).map_err(|error| unanswered(error.to_string()))?;
     transport.shared.identity.put_on_request(request.headers_mut());
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OCTET_STREAM));
 
     let asking = async { whole(transport.shared.client.ask(request).await?).await };
     let (head, body) = tokio::select! {
-        answer = asking => answer.map_err(|error| error.to_string())?,
-        () = stalled(&progress) => return Err(format!("it has taken nothing for {PATIENCE:?}")),
+        answer = asking => answer.map_err(|error| unanswered(error.to_string()))?,
+        () = stalled(&progress) => return Err(unanswered(format!("it has taken nothing for {PATIENCE:?}"))),
     };
     match head.status() {
         StatusCode::NO_CONTENT => Ok(snapshot),
