@@ -34,6 +34,11 @@ const MAGIC: &[u8; 8] = b"QUORSNAP";
 const MESSAGE_BYTES_MAX: u64 = 1 << 20;
 /// A transfer that does not get on for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Once all of it has left, the receiver may take so long to make it durable. A slow disk needs its time, and nothing is heard of it
+/// meanwhile; a receiver that is gone is noticed by its connection.
+const SETTLING: Duration = Duration::from_secs(300);
+/// The progress of a sender that has handed everything over.
+const HANDED_OVER: u64 = u64::MAX;
 
 /// Takes snapshots to the disk.
 pub(crate) trait Receiver: Send + Sync {
@@ -146,7 +151,9 @@ async fn try_send(transport: &Transport, peer: &Peer, term: u64, source: &dyn So
                 sum = crc32c::crc32c_append(sum, piece);
             }
         }
-        let _ = feed.send(Ok(Bytes::copy_from_slice(&sum.to_be_bytes()))).await;
+        if feed.send(Ok(Bytes::copy_from_slice(&sum.to_be_bytes()))).await.is_ok() {
+            counter.store(HANDED_OVER, Ordering::Relaxed);
+        }
     });
     let unanswered = |why: String| {
         // The next attempt is made at another.
@@ -161,7 +168,9 @@ async fn try_send(transport: &Transport, peer: &Peer, term: u64, source: &dyn So
     let asking = async { whole(transport.shared.client.ask(request).await?).await };
     let (head, body) = tokio::select! {
         answer = asking => answer.map_err(|error| unanswered(error.to_string()))?,
-        () = stalled(&progress) => return Err(unanswered(format!("it has taken nothing for {PATIENCE:?}"))),
+        waited = stalled(&progress, PATIENCE, SETTLING) => {
+            return Err(unanswered(format!("nothing was heard of it for {waited:?}")));
+        }
     };
     match head.status() {
         StatusCode::NO_CONTENT => Ok(snapshot),
@@ -269,15 +278,29 @@ impl Reading {
     }
 }
 
-/// Returns when `progress` has stood still for too long.
-async fn stalled(progress: &AtomicU64) {
+/// Returns when `progress` has stood still for too long, and for how long: `patience` on the way, `settling` at its end.
+async fn stalled(progress: &AtomicU64, patience: Duration, settling: Duration) -> Duration {
     let mut seen = progress.load(Ordering::Relaxed);
     loop {
-        tokio::time::sleep(PATIENCE).await;
+        let span = if seen == HANDED_OVER { settling } else { patience };
+        tokio::time::sleep(span).await;
         let now = progress.load(Ordering::Relaxed);
         if now == seen {
-            return;
+            return span;
         }
         seen = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_receiver_that_has_everything_is_given_more_time() {
+        let (patience, settling) = (Duration::from_millis(1), Duration::from_millis(2));
+        let waited = async |progress| stalled(&AtomicU64::new(progress), patience, settling).await;
+        assert_eq!(waited(7).await, patience);
+        assert_eq!(waited(HANDED_OVER).await, settling);
     }
 }
