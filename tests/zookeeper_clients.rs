@@ -104,6 +104,9 @@ fn command_line(ensemble: &Ensemble) -> String {
         (r"(?m)^server\.\d.*$", "SERVER"),
         // An event may come before or after the answer to what caused it.
         (r"(?m)^\n?WATCHER::\n\nWatchedEvent.*\n", ""),
+        // Or in the midst of it: another thread prints it.
+        (r"(?m)^\n?WATCHER::\n", ""),
+        (r"(?m)^\n?WatchedEvent.*\n", ""),
     ];
     for (pattern, replacement) in masks {
         printed = Regex::new(pattern).expect("a good pattern").replace_all(&printed, replacement).into_owned();

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::zookeeper::{Ensemble, Kind, Load, Setup, assert_equal_trees, peers};
+use support::zookeeper::{Ensemble, Kind, Load, Setup, assert_equal_trees, assert_equal_trees_but, peers};
 
 const JAVAS: [Kind; 2] = [Kind::Java393, Kind::Java380];
 
@@ -110,6 +110,8 @@ fn each_observes_the_other() {
         ensemble.wait_serving();
         load.wait_progress();
         load.finish();
-        assert_equal_trees(&ensemble);
+        // Java 3.8.0 that comes back to a leader of its own kind lacks transactions now and then, if its link breaks while it is
+        // brought up to date; it logs that they come twice.
+        assert_equal_trees_but(&ensemble, (kinds[leader] == old).then_some(leader));
     }
 }
