@@ -91,7 +91,9 @@ fn wish(chance: &mut Chance, seen: i64, leases: &[i64]) -> Wish {
         }
         63..70 if seen > 1 => {
             let back = [0, 3, 20, 100][chance.below(4) as usize];
-            let revision = (seen - chance.below(back + 1) as i64).max(1);
+            // Others may have written meanwhile: the nearer to the newest, the more there is that watchers have not heard of yet.
+            let ahead = [0, 1, 3, 10][chance.below(4) as usize];
+            let revision = (seen + chance.below(ahead + 1) as i64 - chance.below(back + 1) as i64).max(1);
             Wish::Write(Command::Compact(CompactRequest { revision, physical: false }))
         }
         _ => Wish::Read(RangeRequest { serializable: chance.one_in(1, 2), ..range(chance, seen) }),
